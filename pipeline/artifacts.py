@@ -1,0 +1,157 @@
+"""A stage's directory: its lock, its manifest, and files that are either whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from pipeline.errors import GroundupError
+
+MANIFEST = "manifest.json"
+METRICS = "metrics.json"
+CHECKPOINTS = "checkpoints"
+LOG = "log.jsonl"
+_LOCK = ".lock"
+_WRITING = ".writing"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The directory of one stage. It counts as finished only when its manifest says ``"complete": true``."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of a training stage lie."""
+        return self.path / CHECKPOINTS
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest, or an empty one where there is none."""
+        file = self.path / MANIFEST
+        return read_json(file) if file.is_file() else {}
+
+    def metrics(self) -> dict[str, Any]:
+        """One object for each row of the stage's table, numbers only."""
+        return read_json(self.path / METRICS)
+
+    def fingerprint(self) -> str:
+        """Fingerprint of the settings and inputs that this directory was made, or begun, from."""
+        return str(self.manifest().get("fingerprint", ""))
+
+    def is_complete(self, fingerprint: str) -> bool:
+        """Whether it was finished from these settings and inputs, and its files are there in their size."""
+        manifest = self.manifest()
+        if not manifest.get("complete") or manifest.get("fingerprint") != fingerprint:
+            return False
+        return all(
+            (self.path / name).is_file() and (self.path / name).stat().st_size == facts["bytes"]
+            for name, facts in manifest.get("files", {}).items()
+        )
+
+    def begin(self, manifest: Mapping[str, Any]) -> None:
+        """Take the directory for a run; what other settings left there goes, a run that was cut off stays."""
+        if self.fingerprint() != manifest["fingerprint"] or self.manifest().get("complete"):
+            self.clear()
+        write_json(self.path / MANIFEST, {**manifest, "complete": False})
+
+    def clear(self) -> None:
+        """Remove all but the lock and the stages below; the manifest first, so that nothing passes for finished."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        for entry in self.path.iterdir() if self.path.is_dir() else ():
+            if entry.is_dir() and not (entry / _LOCK).exists():
+                shutil.rmtree(entry)
+            elif entry.is_file() and entry.name != _LOCK:
+                entry.unlink()
+
+    def finish(self, manifest: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the metrics, then, last of all, the manifest with the checksum of every file."""
+        write_json(self.path / METRICS, metrics)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+        files = {str(f.relative_to(self.path)): _facts(f) for f in self._files()}
+        write_json(self.path / MANIFEST, {**manifest, "files": files, "complete": True})
+
+    def _files(self) -> Iterator[Path]:
+        for file in sorted(self.path.rglob("*")):
+            if file.is_file() and file.name not in (MANIFEST, _LOCK):
+                yield file
+
+    @contextmanager
+    def writing(self) -> Iterator[Path]:
+        """A directory beside; its files are moved into place, one by one, when the block ends well."""
+        beside = self.path / _WRITING
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        yield beside
+        for file in sorted(p for p in beside.rglob("*") if p.is_file()):
+            place = self.path / file.relative_to(beside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _sync(file)
+            file.replace(place)
+        shutil.rmtree(beside)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory; the lock goes with the process, however it ends.
+
+        Raises:
+            GroundupError: while another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.path / _LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            raise GroundupError(str(self.path), "another process is at work on this stage",
+                                "wait for it, stop it, or use another --runs directory") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object from a file of a run.
+
+    Raises:
+        GroundupError: when it is missing or damaged.
+    """
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise GroundupError(str(file), "the file is not there", "run the stage that makes it") from None
+    except ValueError:
+        raise GroundupError(str(file), "the file is damaged", "delete the directory and run the stage again") from None
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write JSON beside, sync and rename, so that a reader sees the old file or the new one."""
+    write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write text beside, sync and rename."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside.write_text(text, "utf-8")
+    _sync(beside)
+    beside.replace(file)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    with file.open("rb") as handle:
+        return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}

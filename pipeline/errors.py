@@ -1,0 +1,37 @@
+"""The one family of errors that a user can cause: where, what, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class GroundupError(Exception):
+    """Something the user can mend: a file, a row, a setting, the machine's room.
+
+    Printed by the command line as one line, ``where: what; remedy``, with exit code 2.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: str, what: str, remedy: str) -> None:
+        self.where, self.what, self.remedy = where, what, remedy
+        super().__init__(f"{where}: {what}; {remedy}")
+
+
+class Interrupted(Exception):
+    """The user stopped a stage; what it had done is saved and the same command goes on from there."""
+
+    exit_code = 130
+
+
+def nearest(name: str, right_names: Iterable[str]) -> str:
+    """A remedy in words: the nearest right name, or all of them when none is near."""
+    names = sorted(right_names)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"choose one of: {', '.join(names)}"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of a library's message, for use inside one of ours."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,264 @@
+"""The typed tree of settings: what a recipe says, checked before any work begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib
+import importlib.util
+import json
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import GroundupError, nearest
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def incidental(default: Any) -> Any:
+    """A setting that changes how a result is reached and not the result: it stays out of fingerprints."""
+    return field(default=default, metadata={"incidental": True})
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Raw text to clean documents."""
+
+    sources: tuple[str, ...] = ()
+    """Where text comes from: package:NAME, hub:OWNER/NAME, a file or a directory."""
+    text_column: str = "text"
+    """The column that holds the text in tabular sources."""
+    megabytes_per_source: float = 0.0
+    """Read at most this much text from each source, in millions of characters; 0 reads all of it."""
+    minimum_characters: int = 100
+    """Documents shorter than this are dropped."""
+    near_duplicates: float = 0.7
+    """Documents whose word 5-grams have a Jaccard similarity above this are dropped; 0 keeps them."""
+    mask_personal_data: bool = True
+    """Replace e-mail addresses, IP addresses, telephone and card numbers by typed placeholders."""
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Clean documents to a byte-level BPE tokenizer and token shards."""
+
+    vocabulary: int = 8192
+    """Entries, special tokens included."""
+    training_megabytes: float = 20.0
+    """Text the merges are learned from, in millions of characters, taken evenly from the corpus."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """The architecture, by one dial."""
+
+    family: Literal["qwen3", "llama", "gpt2"] = "qwen3"
+    """A stock transformers architecture."""
+    depth: int = 6
+    """The dial: layers. Width and heads follow from it (pipeline/model/families.py)."""
+    width: int = 0
+    """Hidden size; 0 lets the dial decide."""
+    context: int = 256
+    """Longest sequence, in tokens."""
+    start: str = ""
+    """Published weights to start from instead of random ones: a path, a Hub name or package:NAME."""
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Token shards to a causal language model."""
+
+    steps: int = 400
+    """Optimiser steps; 0 with a published start takes its weights as they are."""
+    global_batch: int = 16
+    """Sequences in one optimiser step, over all processes."""
+    micro_batch: int = 16
+    """Sequences one process holds at a time; the rest of the global batch is accumulated."""
+    optimizer: Literal["muon", "adamw"] = "muon"
+    """muon: Muon for matrices inside the layers, AdamW for the rest. adamw: AdamW for everything."""
+    learning_rate: float = 3e-3
+    """Peak rate of AdamW."""
+    muon_learning_rate: float = 0.02
+    """Peak rate of Muon."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay on matrices."""
+    warmup: float = 0.02
+    """Share of the steps in which the rate rises linearly."""
+    decay: float = 0.4
+    """Share of the steps, at the end, in which the rate falls linearly to zero."""
+    gradient_clipping: float = 1.0
+    """Largest global gradient norm."""
+    precision: Precision = "auto"
+    """auto takes bfloat16 where the machine computes in it, else float32."""
+    compile: bool = True
+    """Compile the model with torch.compile where a compiler is found."""
+    evaluation_tokens: int = 50_000
+    """Held-out tokens that bits per byte is measured on."""
+    evaluate_every: int = incidental(100)
+    """Steps between two measurements during training; 0 measures at the end only."""
+    checkpoint_every: int = incidental(200)
+    """Steps between two checkpoints."""
+    log_every: int = incidental(10)
+    """Steps between two lines of the log."""
+    prompts: tuple[str, ...] = incidental(())
+    """Prompts continued at every measurement, to see the model learn."""
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """Task data to a fine-tuned, measured model."""
+
+    data: str = ""
+    """Where rows come from: package:NAME, hub:OWNER/NAME, a file or a directory."""
+    eval_data: str = ""
+    """Held-out rows; without it they are split off by the seed."""
+    text_column: str = "text"
+    """The column with the input: the text, the source sentence, the document, the messages."""
+    label_column: str = "label"
+    """The column with the output: the label, the target sentence, the summary."""
+    label_names: tuple[str, ...] = ()
+    """Names of the labels 0, 1, …, or the whole set of names; without it they are read from the data."""
+    model: str = ""
+    """Start from this published model (a path, a Hub name or package:NAME), not the recipe's own."""
+    max_tokens: int = 256
+    """Longest example, in tokens; longer ones are cut as the task says."""
+    max_new_tokens: int = 64
+    """Longest generated answer, in tokens."""
+    steps: int = 200
+    """Optimiser steps."""
+    global_batch: int = 32
+    """Examples in one optimiser step, over all processes."""
+    micro_batch: int = 32
+    """Examples one process holds at a time; the rest of the global batch is accumulated."""
+    learning_rate: float = 5e-4
+    """Peak rate of AdamW."""
+    weight_decay: float = 0.01
+    """Decoupled weight decay on matrices."""
+    warmup: float = 0.1
+    """Share of the steps in which the rate rises linearly; after it, it falls linearly to zero."""
+    gradient_clipping: float = 1.0
+    """Largest global gradient norm."""
+    precision: Precision = "auto"
+    """auto takes bfloat16 where the machine computes in it, else float32."""
+    from_scratch: bool = True
+    """Also train the same architecture from random weights, to see what pre-training bought."""
+    evaluation_batch: int = incidental(32)
+    """Examples in one batch of prediction."""
+    checkpoint_every: int = incidental(200)
+    """Steps between two checkpoints."""
+    log_every: int = incidental(10)
+    """Steps between two lines of the log."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, from the text to the tasks."""
+
+    name: str = "unnamed"
+    """Directory of the run below the runs directory."""
+    seed: int = 0
+    """Seed of every split, shuffle and initialisation."""
+    held_out: float = 0.05
+    """Share of all data, by document, country or module, that nothing is trained on."""
+    language: str = "en"
+    """Language of the text (ISO 639-1), for the model card."""
+    corpus: Corpus = Corpus()
+    tokenizer: Tokenizer = Tokenizer()
+    model: Model = Model()
+    pretrain: Pretrain = Pretrain()
+    tasks: Mapping[str, Finetune] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Refuse impossible combinations before any work.
+
+        Raises:
+            GroundupError: naming the setting and what to do.
+        """
+        for section, training in [("pretrain", self.pretrain), *((f"tasks.{t}", f) for t, f in self.tasks.items())]:
+            _check_training(section, training)
+        _require(0 < self.held_out < 0.9, "held-out", f"{self.held_out} is no share", "use one between 0 and 0.9, such as 0.05")
+        _require(0 <= self.corpus.near_duplicates < 1, "corpus.near-duplicates",
+                 f"{self.corpus.near_duplicates} is no similarity", "use one between 0 and 1, such as 0.7")
+        _require(self.tokenizer.vocabulary >= 300, "tokenizer.vocabulary", f"{self.tokenizer.vocabulary} is too small",
+                 "bytes and special tokens alone take 300; use at least that")
+        _require(self.model.depth >= 1, "model.depth", f"{self.model.depth} layers", "use at least 1")
+        _require(self.model.width % 64 == 0, "model.width", f"{self.model.width} does not divide into heads of 64",
+                 "use a multiple of 64, or 0 for the dial's own")
+        _require(self.model.context >= 16, "model.context", f"{self.model.context} tokens are too few", "use at least 16")
+        _require(self.pretrain.steps > 0 or bool(self.model.start), "pretrain.steps", "0 steps leave a random model",
+                 "train some steps, or name published weights with --model.start")
+        _require(bool(self.corpus.sources) or self.pretrain.steps == 0, "corpus.sources", "there is no text to train on",
+                 "name a file, a directory, package:NAME or hub:OWNER/NAME")
+
+
+def _require(holds: bool, setting: str, what: str, remedy: str) -> None:
+    if not holds:
+        raise GroundupError(f"--{setting}", what, remedy)
+
+
+def _check_training(section: str, training: Pretrain | Finetune) -> None:
+    whole, micro = training.global_batch, training.micro_batch
+    _require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
+    _require(micro > 0 and whole > 0, f"{section}.micro-batch", f"{micro} of {whole}", "use 1 or more")
+    _require(whole % micro == 0, f"{section}.global-batch", f"{whole} is no multiple of the micro-batch {micro}",
+             f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it")
+    _require(training.learning_rate > 0, f"{section}.learning-rate", f"{training.learning_rate} teaches nothing",
+             "use a positive rate, such as 1e-3")
+    _require(0 <= training.warmup <= 1, f"{section}.warmup", f"{training.warmup} is no share", "use one between 0 and 1")
+
+
+RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+def load_recipe(name: str) -> Recipe:
+    """The value ``recipe`` of ``recipes/NAME.py``, or of a Python file given by its path.
+
+    Raises:
+        GroundupError: for an unknown name, naming the nearest right one.
+    """
+    path = Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
+    if not path.is_file():
+        raise GroundupError(f"recipe '{name}'", f"there is no {path.name}", nearest(name, recipe_names()))
+    module = _module(path)
+    found = getattr(module, "recipe", None)
+    if not isinstance(found, Recipe):
+        raise GroundupError(str(path), "it defines no 'recipe' of type Recipe", "write recipe = Recipe(...)")
+    return found
+
+
+def _module(path: Path) -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location(f"recipes.{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that come with Groundup."""
+    return sorted(p.stem for p in RECIPES.glob("*.py") if not p.stem.startswith("_"))
+
+
+def as_settings(value: Any) -> dict[str, Any]:
+    """A settings dataclass as plain JSON values, every field included."""
+    return json.loads(json.dumps(dataclasses.asdict(value), default=list))
+
+
+def essential(value: Any) -> Any:
+    """The same without incidental fields: what a result depends on."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: essential(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not f.metadata.get("incidental")
+        }
+    return list(value) if isinstance(value, tuple) else value
+
+
+def fingerprint(*parts: Any) -> str:
+    """16 hexadecimal digits of the SHA-256 of the parts' canonical JSON."""
+    canonical = json.dumps([essential(p) for p in parts], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

@@ -1,0 +1,21 @@
+"""Reading: every format to rows with their place. What the rows mean is decided elsewhere.
+
+A new format or collection is one new file here, registered in it, and one import below.
+"""
+
+from pipeline.sources import (
+    chitchat,
+    csv_files,
+    documentation,
+    factbook,
+    json_files,
+    parquet_files,
+    text_files,
+    translations,
+)
+from pipeline.sources.base import Row, read, read_splits
+
+__all__ = [
+    "Row", "chitchat", "csv_files", "documentation", "factbook", "json_files", "parquet_files", "read",
+    "read_splits", "text_files", "translations",
+]

@@ -1,0 +1,154 @@
+"""The one way to read: a spec such as ``my.csv`` or ``package:NAME/GLOB`` to rows with their place."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.errors import GroundupError, nearest
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of any source."""
+
+    values: Mapping[str, Any]
+    place: str
+    """File and line, or whatever lets a person find the row again."""
+    group: str = ""
+    """Rows of one group (a country, a module) stay on one side of every split; empty: the text itself."""
+
+
+Reader = Callable[[Path], Iterator[Row]]
+Installed = Callable[[], Iterator[Row]]
+Entry = TypeVar("Entry", Reader, Installed)
+
+FILES: dict[str, Reader] = {}
+"""Reader of each file suffix."""
+INSTALLED: dict[str, Installed] = {}
+"""Reader of each collection that installed packages carry, by its name in ``installed:NAME``."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """Decorator that enters a reader under each of its names in a registry."""
+
+    names: tuple[str, ...]
+    registry: dict[str, Any] = field(repr=False)
+
+    def __call__(self, reader: Entry) -> Entry:
+        self.registry.update(dict.fromkeys(self.names, reader))
+        return reader
+
+
+def reads_files(*suffixes: str) -> Register:
+    """Register the reader of files that end in one of ``suffixes``."""
+    return Register(suffixes, FILES)
+
+
+def reads_installed(name: str) -> Register:
+    """Register the reader of ``installed:NAME``."""
+    return Register((name,), INSTALLED)
+
+
+def read(spec: str, split: str = "train") -> Iterator[Row]:
+    """Rows of a source, one after the other, as a stream.
+
+    Args:
+        spec: ``installed:NAME``, ``package:IMPORT_NAME/GLOB``, ``hub:OWNER/NAME``, a file or a directory.
+        split: split to read where the source has several (Hub data sets).
+
+    Raises:
+        GroundupError: when there is nothing there, the format is unknown or a row cannot be read.
+    """
+    scheme, _, rest = spec.partition(":")
+    if scheme == "installed":
+        if rest not in INSTALLED:
+            raise GroundupError(spec, "no such installed collection", nearest(rest, INSTALLED))
+        return INSTALLED[rest]()
+    if scheme == "package":
+        return _read_files(package_files(rest), spec)
+    if scheme == "hub" or not Path(spec).exists():
+        from pipeline.sources.hub import read_hub
+
+        return read_hub(rest if scheme == "hub" else spec, split)
+    return _read_files(files_below(Path(spec)), spec)
+
+
+def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
+    """Training rows, and held-out rows where the source keeps its own (files or Hub splits of such a name)."""
+    path = Path(spec)
+    if path.is_dir():
+        held_out = [p for p in files_below(path) if _is_held_out(p, path)]
+        training = [p for p in files_below(path) if p not in held_out]
+        if held_out and training:
+            return _read_files(training, spec), _read_files(held_out, spec)
+    if spec.startswith("hub:") or not (path.exists() or spec.startswith(("installed:", "package:"))):
+        from pipeline.sources.hub import held_out_split
+
+        name = spec.removeprefix("hub:")
+        split = held_out_split(name)
+        return read(spec), read(spec, split) if split else None
+    return read(spec), None
+
+
+def _is_held_out(file: Path, below: Path) -> bool:
+    words = {*file.relative_to(below).parts[:-1], file.stem.split("-")[0].split(".")[0].split("_")[0]}
+    return bool(words & {"test", "validation", "valid", "dev", "eval"})
+
+
+def files_below(path: Path) -> list[Path]:
+    """The path itself, or every readable file below a directory, in order of name."""
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.is_file() and suffix_of(p) in FILES and not p.name.startswith("."))
+
+
+def suffix_of(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def package_files(rest: str) -> list[Path]:
+    """Files of an installed package that match ``IMPORT_NAME/GLOB``."""
+    name, _, pattern = rest.partition("/")
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise GroundupError(f"package:{rest}", f"the package '{name}' is not installed", "install it, or run make setup")
+    return sorted(Path(next(iter(found.submodule_search_locations))).glob(pattern or "**/*"))
+
+
+def _read_files(files: list[Path], spec: str) -> Iterator[Row]:
+    if not files:
+        raise GroundupError(spec, "no readable file there", f"give files that end in {', '.join(sorted(FILES))}")
+    for file in files:
+        if suffix_of(file) not in FILES:
+            raise GroundupError(str(file), f"'{file.suffix}' is no format that can be read", f"use one of {', '.join(sorted(FILES))}")
+    return _rows(files)
+
+
+def _rows(files: list[Path]) -> Iterator[Row]:
+    for file in files:
+        rows = 0
+        for row in FILES[suffix_of(file)](file):
+            rows += 1
+            yield row
+        if not rows:
+            raise GroundupError(str(file), "the file has no rows", "give a file with at least one row, or take it away")
+
+
+def decoded_lines(path: Path) -> Iterator[str]:
+    """Lines of a UTF-8 file (a byte order mark is passed over), with the line named where it is not UTF-8."""
+    number = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise GroundupError(
+                    f"{path} line {number}",
+                    f"byte {error.start + 1} is not UTF-8",
+                    "save the file as UTF-8, for example with iconv -t UTF-8",
+                ) from None

@@ -1,0 +1,41 @@
+"""Data sets of the Hugging Face Hub, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.errors import GroundupError, first_line
+from pipeline.sources.base import Row
+
+
+def read_hub(name: str, split: str) -> Iterator[Row]:
+    """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed without a download of the whole."""
+    import datasets
+
+    repository, _, configuration = name.partition(":")
+    try:
+        stream = datasets.load_dataset(repository, configuration or None, split=split, streaming=True)
+        for number, values in enumerate(stream, start=1):
+            yield Row(values, f"hub:{name} {split} row {number}")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(name, error) from None
+
+
+def held_out_split(name: str) -> str | None:
+    """The data set's own held-out split, validation before test, or None."""
+    import datasets
+
+    repository, _, configuration = name.partition(":")
+    try:
+        splits = datasets.get_dataset_split_names(repository, configuration or None)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreachable(name, error) from None
+    return next((s for s in ("validation", "dev", "test") if s in splits), None)
+
+
+def _unreachable(name: str, error: BaseException) -> GroundupError:
+    return GroundupError(
+        name,
+        f"there is no such file here, and as a Hub data set it cannot be read ({first_line(error)[:160]})",
+        "check the path, or the Hub name and the network",
+    )

@@ -1,0 +1,90 @@
+"""JSON Lines, and JSON files: SQuAD's nested form, a list of objects, or an object with such a list."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import GroundupError, nearest
+from pipeline.sources.base import Row, decoded_lines, reads_files
+
+
+@reads_files(".jsonl", ".ndjson")
+def read_jsonl(path: Path) -> Iterator[Row]:
+    """One object a line; empty lines are passed over."""
+    return _lines(path, decoded_lines(path))
+
+
+@reads_files(".json")
+def read_json(path: Path) -> Iterator[Row]:
+    """A whole JSON document; one that is JSON Lines under this name is read as such."""
+    text = "".join(decoded_lines(path))
+    if not text.strip():
+        raise GroundupError(str(path), "the file is empty", "give a JSON document with rows")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            yield from _lines(path, iter(text.splitlines()))
+            return
+        raise _invalid(f"{path} line {error.lineno}", error) from None
+    yield from _document(path, document)
+
+
+def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            place = f"{path} line {number}"
+            try:
+                values = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise _invalid(place, error) from None
+            yield Row(_object(values, place), place)
+
+
+def _document(path: Path, document: Any) -> Iterator[Row]:
+    if isinstance(document, Mapping):
+        lists = [key for key, value in document.items() if isinstance(value, list)]
+        if not lists:
+            raise GroundupError(str(path), "it is one object and no list of rows", "use a list of objects, or JSON Lines")
+        document = document["data" if "data" in lists else lists[0]]
+    if not isinstance(document, list):
+        raise GroundupError(str(path), "it is no list of rows", "use a list of objects, or JSON Lines")
+    for number, values in enumerate(document, start=1):
+        place = f"{path} item {number}"
+        values = _object(values, place)
+        if "paragraphs" in values:
+            yield from _squad_article(values, place)
+        else:
+            yield Row(values, place)
+
+
+def _squad_article(article: Mapping[str, Any], place: str) -> Iterator[Row]:
+    """SQuAD 1.1 and 2.0 (Rajpurkar et al., 2016, 2018): article → paragraphs → questions, one row a question."""
+    title = str(article.get("title", place))
+    for p, paragraph in enumerate(_list(article, "paragraphs", place), start=1):
+        where = f"{place} paragraph {p}"
+        paragraph = _object(paragraph, where)
+        if not isinstance(paragraph.get("context"), str):
+            raise GroundupError(where, "the paragraph has no 'context'", "give every paragraph its text as 'context'")
+        for q, question in enumerate(_list(paragraph, "qas", where), start=1):
+            question = _object(question, f"{where} question {q}")
+            yield Row({"title": title, "context": paragraph["context"], **question}, f"{where} question {q}", group=title)
+
+
+def _list(holder: Mapping[str, Any], key: str, place: str) -> list[Any]:
+    if not isinstance(holder.get(key), list):
+        raise GroundupError(place, f"there is no list '{key}' ({nearest(key, holder)})", "use SQuAD's form")
+    return holder[key]
+
+
+def _object(values: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise GroundupError(place, f"it is a {type(values).__name__} and no object", 'write every row as {"column": value}')
+    return values
+
+
+def _invalid(place: str, error: json.JSONDecodeError) -> GroundupError:
+    return GroundupError(place, f"invalid JSON ({error.msg} at column {error.colno})", "mend or delete the line")

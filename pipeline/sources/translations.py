@@ -1,0 +1,52 @@
+"""Parallel text: gettext catalogues (.po, .mo) and translation memories (.tmx)."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import GroundupError, first_line
+from pipeline.sources.base import Row, reads_files
+
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
+
+
+@reads_files(".po", ".mo")
+def read_gettext(path: Path) -> Iterator[Row]:
+    """Columns ``source`` and ``target``; fuzzy, obsolete, plural and untranslated messages are left out."""
+    import polib
+
+    try:
+        catalogue = polib.pofile(str(path)) if path.suffix == ".po" else polib.mofile(str(path))
+    except UnicodeDecodeError as error:
+        raise GroundupError(str(path), f"byte {error.start + 1} is not {error.encoding}",
+                            "save the catalogue as UTF-8 and say so in its header") from None
+    except (OSError, ValueError) as error:
+        raise GroundupError(str(path), f"invalid catalogue ({first_line(error)})", "check it with msgfmt -c") from None
+    for number, entry in enumerate(catalogue, start=1):
+        if entry.msgid and entry.msgstr and not entry.obsolete and "fuzzy" not in entry.flags:
+            line = getattr(entry, "linenum", None)  # compiled catalogues have none
+            values = {"source": entry.msgid, "target": entry.msgstr}
+            yield Row(values, f"{path} line {line}" if line else f"{path} message {number}")
+
+
+@reads_files(".tmx")
+def read_tmx(path: Path) -> Iterator[Row]:
+    """TMX 1.4: a column for each language of a unit, under its code in lower case, without the region."""
+    number = 0
+    try:
+        for _, element in ElementTree.iterparse(path):
+            if element.tag != "tu":
+                continue
+            number += 1
+            values = {}
+            for variant in element.iter("tuv"):
+                language = variant.get(_LANGUAGE) or variant.get("lang") or ""
+                segment = variant.find("seg")
+                if segment is not None:
+                    values[language.split("-")[0].split("_")[0].lower()] = "".join(segment.itertext())
+            yield Row(values, f"{path} unit {number}")
+            element.clear()
+    except ElementTree.ParseError as error:
+        raise GroundupError(f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file") from None
