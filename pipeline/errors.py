@@ -16,7 +16,10 @@ class GroundupError(Exception):
 
     def __init__(self, where: str, what: str, remedy: str) -> None:
         self.where, self.what, self.remedy = where, what, remedy
-        super().__init__(f"{where}: {what}; {remedy}")
+        super().__init__(where, what, remedy)
+
+    def __str__(self) -> str:
+        return " ".join(f"{self.where}: {self.what}; {self.remedy}".split())
 
 
 class Interrupted(Exception):

@@ -242,23 +242,21 @@ def recipe_names() -> list[str]:
     return sorted(p.stem for p in RECIPES.glob("*.py") if not p.stem.startswith("_"))
 
 
-def as_settings(value: Any) -> dict[str, Any]:
-    """A settings dataclass as plain JSON values, every field included."""
-    return json.loads(json.dumps(dataclasses.asdict(value), default=list))
-
-
-def essential(value: Any) -> Any:
-    """The same without incidental fields: what a result depends on."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: essential(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if not f.metadata.get("incidental")
-        }
-    return list(value) if isinstance(value, tuple) else value
+def as_settings(value: Any) -> Any:
+    """Settings as plain JSON values, every field included."""
+    return _plain(value, incidental=True)
 
 
 def fingerprint(*parts: Any) -> str:
-    """16 hexadecimal digits of the SHA-256 of the parts' canonical JSON."""
-    canonical = json.dumps([essential(p) for p in parts], sort_keys=True, separators=(",", ":"))
+    """16 hexadecimal digits of the SHA-256 of the parts' canonical JSON, incidental fields left out."""
+    canonical = json.dumps(_plain(parts, incidental=False), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _plain(value: Any, incidental: bool) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [f for f in dataclasses.fields(value) if incidental or not f.metadata.get("incidental")]
+        return {f.name: _plain(getattr(value, f.name), incidental) for f in fields}
+    if isinstance(value, Mapping):
+        return {key: _plain(entry, incidental) for key, entry in value.items()}
+    return [_plain(entry, incidental) for entry in value] if isinstance(value, list | tuple) else value

@@ -30,6 +30,8 @@ FILES: dict[str, Reader] = {}
 """Reader of each file suffix."""
 INSTALLED: dict[str, Installed] = {}
 """Reader of each collection that installed packages carry, by its name in ``installed:NAME``."""
+DISTRIBUTIONS: dict[str, tuple[str, ...]] = {}
+"""Distributions that each installed collection is read from."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ def reads_files(*suffixes: str) -> Register:
     return Register(suffixes, FILES)
 
 
-def reads_installed(name: str) -> Register:
-    """Register the reader of ``installed:NAME``."""
+def reads_installed(name: str, *distributions: str) -> Register:
+    """Register the reader of ``installed:NAME``, which reads what these distributions carry."""
+    DISTRIBUTIONS[name] = distributions
     return Register((name,), INSTALLED)
 
 

@@ -12,11 +12,14 @@ from pathlib import Path
 
 from pipeline.sources.base import Row, reads_installed
 
-PACKAGES = ("sklearn", "scipy", "numpy", "pandas", "matplotlib", "networkx", "django", "datasets")
-"""Packages with much prose in their docstrings, beside the standard library; absent ones are passed over."""
+PACKAGES = {
+    "sklearn": "scikit-learn", "scipy": "scipy", "numpy": "numpy", "pandas": "pandas",
+    "matplotlib": "matplotlib", "networkx": "networkx", "django": "Django", "datasets": "datasets",
+}
+"""Import and distribution names of packages with much prose in their docstrings; absent ones are passed over."""
 
 
-@reads_installed("documentation")
+@reads_installed("documentation", *PACKAGES.values())
 def read_documentation() -> Iterator[Row]:
     """Column ``text``: a help topic, the docstrings of one module, or one text file; grouped by module."""
     import pydoc_data.topics
@@ -31,7 +34,7 @@ def read_documentation() -> Iterator[Row]:
         yield Row({"text": path.read_text("utf-8", errors="replace")}, str(path), group=module)
 
 
-@reads_installed("docstrings")
+@reads_installed("docstrings", *PACKAGES.values())
 def read_docstrings() -> Iterator[Row]:
     """Columns ``name`` and ``text``: one docstring a row, grouped by module like the documentation."""
     for module, path in _modules():

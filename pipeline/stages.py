@@ -1,0 +1,178 @@
+"""The chain: which stage needs which, and whether to skip, resume or run it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifacts import Artifact
+from pipeline.errors import GroundupError, nearest
+from pipeline.processes import is_main, on_main
+from pipeline.provenance import provenance
+from pipeline.recipe import Finetune, Recipe, as_settings, fingerprint
+
+Metrics = Mapping[str, Mapping[str, Any]]
+"""One object for each row of a stage's table, numbers only."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A function of its settings and the artefacts before it to one directory."""
+
+    name: str
+    needs: tuple[str, ...]
+    settings: dict[str, Any]
+    """All that the result depends on beside the stages before it."""
+    work: Callable[[Artifact], Metrics]
+    data: tuple[str, ...] = ()
+    """Sources it reads; what they hold is part of the fingerprint."""
+    every_process: bool = False
+    """Whether all processes take part (training) or the first one works and the others wait."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe in one runs directory."""
+
+    recipe: Recipe
+    runs: Path
+
+    @property
+    def path(self) -> Path:
+        return self.runs / self.recipe.name
+
+    def artifact(self, stage: str) -> Artifact:
+        """The directory of a stage, finished or not."""
+        return Artifact(self.path / stage)
+
+    def stages(self) -> dict[str, Stage]:
+        """Every stage that the recipe declares, in order."""
+        return {stage.name: stage for stage in _declared(self)}
+
+    def fingerprint(self, stage: Stage) -> str:
+        """Of the stage's settings, the content of its data and the stages before it."""
+        from pipeline.sources.identity import identity
+
+        before = [self.fingerprint(self.stages()[name]) for name in stage.needs]
+        return fingerprint(stage.name, stage.settings, [identity(spec) for spec in stage.data], before)
+
+    def finish(self, name: str) -> Artifact:
+        """Bring a stage, and first those it needs, to its end; what is finished already is not done again.
+
+        Raises:
+            GroundupError: for a stage that the recipe does not declare, or whatever the stage raises.
+        """
+        stages = self.stages()
+        if name not in stages:
+            raise GroundupError(f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages))
+        for need in stages[name].needs:
+            self.finish(need)
+        _finish(self, stages[name])
+        return self.artifact(name)
+
+
+def _finish(run: Run, stage: Stage) -> None:
+    artifact = run.artifact(stage.name)
+    with ExitStack() as held:
+        manifest = on_main(lambda: _begin(run, stage, artifact, held))
+        if manifest is None:
+            return
+        started = time.monotonic()
+        metrics = stage.work(artifact) if stage.every_process else on_main(lambda: stage.work(artifact))
+        seconds = round(time.monotonic() - started, 1)
+        on_main(lambda: artifact.finish({**manifest, "timings": {"seconds": seconds}}, metrics))
+    _say(f"{stage.name}: finished in {seconds:.0f} s → {artifact.path}")
+
+
+def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[str, Any] | None:
+    """Lock the stage's directory and make it ready; None when its result is there already."""
+    mark = run.fingerprint(stage)
+    if artifact.is_complete(mark):
+        _say(f"{stage.name}: done before, nothing to do ({artifact.path})")
+        return None
+    held.enter_context(artifact.locked())
+    resumed = artifact.fingerprint() == mark and artifact.checkpoints.is_dir()
+    _say(f"{stage.name}: {'goes on where it was cut off' if resumed else 'starts'}")
+    manifest = {
+        "stage": stage.name,
+        "recipe": run.recipe.name,
+        "fingerprint": mark,
+        "seed": run.recipe.seed,
+        "settings": as_settings(stage.settings),
+        "data": list(stage.data),
+        "inputs": {need: run.artifact(need).fingerprint() for need in stage.needs},
+        **provenance(),
+    }
+    artifact.begin(manifest)
+    return manifest
+
+
+def _say(line: str) -> None:
+    if is_main():
+        print(line, flush=True)
+
+
+def _declared(run: Run) -> Iterator[Stage]:
+    recipe = run.recipe
+    trains = recipe.pretrain.steps > 0
+    if trains:
+        yield _corpus(run)
+        yield _tokenizer(run)
+    yield _pretrain(run, needs=("corpus", "tokenizer") if trains else ())
+    for task, settings in recipe.tasks.items():
+        yield _finetune(run, task, settings)
+
+
+def _corpus(run: Run) -> Stage:
+    def work(out: Artifact) -> Metrics:
+        from pipeline.corpus.build import build_corpus
+
+        return build_corpus(run.recipe.corpus, run.recipe.held_out, run.recipe.seed, out)
+
+    recipe = run.recipe
+    settings = {"seed": recipe.seed, "held_out": recipe.held_out, "corpus": recipe.corpus}
+    return Stage("corpus", (), settings, work, data=recipe.corpus.sources)
+
+
+def _tokenizer(run: Run) -> Stage:
+    def work(out: Artifact) -> Metrics:
+        from pipeline.tokenizer.build import build_tokenizer
+
+        return build_tokenizer(run.recipe.tokenizer, run.recipe.model.start, run.artifact("corpus").path, out)
+
+    recipe = run.recipe
+    settings = {"seed": recipe.seed, "tokenizer": recipe.tokenizer, "start": recipe.model.start}
+    return Stage("tokenizer", ("corpus",), settings, work)
+
+
+def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
+    def work(out: Artifact) -> Metrics:
+        from pipeline.train.pretrain import pretrain
+
+        return pretrain(run.recipe, run.artifact("corpus").path, run.artifact("tokenizer").path, out)
+
+    recipe = run.recipe
+    settings = {"seed": recipe.seed, "model": recipe.model, "pretrain": recipe.pretrain}
+    return Stage("pretrain", needs, settings, work, every_process=True)
+
+
+def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
+    def work(out: Artifact) -> Metrics:
+        from pipeline.train.finetune import finetune
+
+        start = settings.model or str(run.artifact("pretrain").path)
+        return finetune(task, settings, start, run.recipe.held_out, run.recipe.seed, out)
+
+    recipe = run.recipe
+    return Stage(
+        name=f"finetune/{task}",
+        needs=() if settings.model else ("pretrain",),
+        settings={"seed": recipe.seed, "held_out": recipe.held_out, "finetune": settings},
+        work=work,
+        data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
+        every_process=True,
+    )

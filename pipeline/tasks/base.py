@@ -1,0 +1,126 @@
+"""What a task is: its examples, its features, its predictions, its score and what it is compared with."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pipeline.errors import GroundupError, nearest
+from pipeline.recipe import Finetune
+from pipeline.sources import Row
+
+IGNORED = -100
+"""Label of a token that the loss passes over (the convention of torch's cross-entropy)."""
+
+Prediction = dict[str, Any]
+"""What is written to predictions.jsonl for one example, beside the example itself."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example in the task's own fields, with where it comes from."""
+
+    fields: Mapping[str, Any]
+    place: str
+    group: str
+    """Examples of one group stay on one side of the split."""
+
+
+class Task(ABC):
+    """One task. A new one is one file that subclasses this and one line in ``pipeline/tasks/__init__.py``."""
+
+    name: ClassVar[str]
+    main_metric: ClassVar[str]
+    """The key of ``score`` that the task is judged by; greater is better unless ``lower_is_better``."""
+    lower_is_better: ClassVar[bool] = False
+    model_class: ClassVar[str] = "AutoModelForCausalLM"
+    """The stock transformers class that gives the model its head."""
+    pipeline_tag: ClassVar[str] = "text-generation"
+    """The Hub's name for what the model does."""
+
+    def __init__(self, settings: Finetune) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
+        """Rows to examples.
+
+        Raises:
+            GroundupError: for a row that is none, naming its place and what to do.
+        """
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """Change the tokenizer before anything is encoded (a chat template, say)."""
+
+    def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
+        """What the task adds to the model's configuration, such as label names."""
+        return {}
+
+    @abstractmethod
+    def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
+        """One example to training features, as ``datasets.map`` takes them for a batch of one.
+
+        Args:
+            fields: an example's fields.
+            config: the model's configuration, ``model_config`` included.
+
+        Returns:
+            Columns of equal length (one entry a feature; a long example may give several), at least
+            ``input_ids`` (a list of token ids) and ``labels`` or whatever the head takes.
+        """
+
+    @abstractmethod
+    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+        """One prediction per example, in order."""
+
+    @abstractmethod
+    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Metrics over the whole held-out set, numbers only."""
+
+    @abstractmethod
+    def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
+        """Predictions of what a model has to beat, by name; the first is the trivial one."""
+
+    def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """What a table of numbers does not hold: signatures of metrics, a per-class report."""
+        return {}
+
+
+def column(row: Row, name: str, flag: str) -> Any:
+    """A row's value in a column.
+
+    Raises:
+        GroundupError: when the column is missing or empty, naming the nearest one that is there.
+    """
+    if name not in row.values:
+        raise GroundupError(row.place, f"there is no column '{name}' ({nearest(name, map(str, row.values))})",
+                            f"name the right column with --{flag}")
+    value = row.values[name]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise GroundupError(row.place, f"the column '{name}' is empty", "fill it in or delete the row")
+    return value
+
+
+def text_column(row: Row, name: str, flag: str) -> str:
+    """The same for text, numbers included.
+
+    Raises:
+        GroundupError: also when the value is neither.
+    """
+    value = column(row, name, flag)
+    if not isinstance(value, str | int | float):
+        raise GroundupError(row.place, f"the column '{name}' holds a {type(value).__name__} and no text",
+                            f"name a column of text with --{flag}")
+    return str(value)
+
+
+def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int], max_tokens: int) -> dict[str, list[Any]]:
+    """Features of one example for a causal model: the loss is on the answer alone.
+
+    The prompt loses its beginning, then the answer its end, when both are longer than ``max_tokens``.
+    """
+    answer = list(answer)[: max(1, max_tokens // 2)] if len(prompt) + len(answer) > max_tokens else list(answer)
+    prompt = list(prompt)[max(0, len(prompt) + len(answer) - max_tokens) :]
+    return {"input_ids": [prompt + answer], "labels": [[IGNORED] * len(prompt) + answer]}
