@@ -142,10 +142,10 @@ def _tokenizer(run: Run) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.tokenizer.build import build_tokenizer
 
-        return build_tokenizer(run.recipe.tokenizer, run.recipe.model.start, run.artifact("corpus").path, out)
+        return build_tokenizer(run.recipe, run.artifact("corpus").path, out)
 
     recipe = run.recipe
-    settings = {"seed": recipe.seed, "tokenizer": recipe.tokenizer, "start": recipe.model.start}
+    settings = {"seed": recipe.seed, "tokenizer": recipe.tokenizer, "start": recipe.model.start, "context": recipe.model.context}
     return Stage("tokenizer", ("corpus",), settings, work)
 
 
@@ -153,7 +153,7 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.train.pretrain import pretrain
 
-        return pretrain(run.recipe, run.artifact("corpus").path, run.artifact("tokenizer").path, out)
+        return pretrain(run.recipe, run.artifact("tokenizer").path, out)
 
     recipe = run.recipe
     settings = {"seed": recipe.seed, "model": recipe.model, "pretrain": recipe.pretrain}

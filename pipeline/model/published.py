@@ -1,0 +1,62 @@
+"""Published weights as a start: a path, a Hub name, or a model that an installed package carries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import transformers
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from pipeline.errors import GroundupError, first_line
+from pipeline.sources.base import package_files
+
+_REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
+
+
+def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of a published model; one without padding pads with its end-of-text token.
+
+    Raises:
+        GroundupError: when there is none to be had.
+    """
+    place, options = _place(start)
+    tokenizer = _load(start, transformers.AutoTokenizer, place, options)
+    if not getattr(tokenizer, "is_fast", False):
+        raise GroundupError(start, "its tokenizer is not a fast one", "convert it to tokenizer.json")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
+    """The weights of a published model under one of transformers' Auto classes, in float32.
+
+    Raises:
+        GroundupError: when there are none to be had, or not for this class.
+    """
+    place, options = _place(start)
+    quiet = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()  # a new head is what was asked for, not a warning
+    try:
+        return _load(start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config})
+    finally:
+        transformers.utils.logging.set_verbosity(quiet)
+
+
+def _place(start: str) -> tuple[str, dict[str, Any]]:
+    """Where a start lies, and the file inside it when the weights are GGUF."""
+    if start.startswith("package:"):
+        name = start.removeprefix("package:")
+        files = [f for f in package_files(f"{name}/**/*") if f.suffix == ".gguf" or f.name == "config.json"]
+        if not files:
+            raise GroundupError(start, "the package carries no model", _REMEDY)
+        options = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
+        return str(files[0].parent), options
+    return start, {}
+
+
+def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
+    try:
+        return loader.from_pretrained(place, **options)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise GroundupError(start, f"{loader.__name__} cannot load it ({first_line(error)[:200]})", _REMEDY) from error

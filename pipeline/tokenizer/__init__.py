@@ -1,0 +1,1 @@
+"""Training and measuring tokenizers; encoding text into token shards."""

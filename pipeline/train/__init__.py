@@ -1,0 +1,1 @@
+"""The training core: token blocks, optimiser, schedule, the Trainer, checkpoints, watching."""

@@ -1,0 +1,79 @@
+"""Settings to the Trainer's arguments, for pre-training and fine-tuning alike."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainingArguments
+
+from pipeline.errors import GroundupError
+from pipeline.model.machine import computes_in_bfloat16
+from pipeline.processes import world_size
+from pipeline.recipe import Finetune, Precision, Pretrain
+
+
+def training_arguments(
+    settings: Pretrain | Finetune, checkpoints: Path, seed: int, **others: Any
+) -> TrainingArguments:
+    """The arguments that both kinds of training share.
+
+    Args:
+        settings: steps, batches, rates, precision.
+        checkpoints: directory for checkpoints.
+        seed: of initialisation and dropout; the order of the data is the data set's own.
+        others: what one kind of training adds.
+
+    Raises:
+        GroundupError: when the global batch does not divide among the processes.
+    """
+    micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=settings.steps,
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=accumulated,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        warmup_steps=round(settings.warmup * settings.steps),
+        max_grad_norm=settings.gradient_clipping,
+        bf16=takes_bfloat16(settings.precision),
+        use_cpu=not torch.cuda.is_available(),
+        seed=seed,
+        train_sampling_strategy="sequential",
+        logging_steps=settings.log_every,
+        save_steps=settings.checkpoint_every,
+        save_total_limit=2,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        **others,
+    )
+
+
+def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
+    """Sequences a process holds at a time, and how often it accumulates, for one global batch.
+
+    Raises:
+        GroundupError: when the global batch does not divide among the processes.
+    """
+    share, rest = divmod(global_batch, world_size())
+    if rest:
+        raise GroundupError("global-batch", f"{global_batch} does not divide among {world_size()} processes",
+                            f"use a multiple of {world_size()}")
+    micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
+    return micro, share // micro
+
+
+def takes_bfloat16(precision: Precision) -> bool:
+    """Whether to compute in bfloat16 here."""
+    return computes_in_bfloat16() if precision == "auto" else precision == "bfloat16"
+
+
+def can_compile() -> bool:
+    """Whether torch.compile finds what it needs: Triton for GPUs, a C++ compiler for CPUs."""
+    if torch.cuda.is_available():
+        return torch.utils._triton.has_triton()
+    return shutil.which("g++") is not None or shutil.which("clang++") is not None

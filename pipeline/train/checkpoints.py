@@ -1,0 +1,63 @@
+"""Going on where a run was cut off, and stopping at the end of a step when asked to."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from pipeline.errors import Interrupted
+
+
+def last_checkpoint(directory: Path) -> Path | None:
+    """The newest whole checkpoint, or None. The Trainer writes its state last, so its absence marks a torn one."""
+    found = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    return next((path for path in found if _is_whole(path)), None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+class StopWhenAsked(TrainerCallback):
+    """On Ctrl-C or SIGTERM: finish the step, save, stop. A second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen while the block runs.
+
+        Raises:
+            Interrupted: at the end of a block that was asked to stop, when all is saved.
+        """
+        before = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self.asked:
+            raise Interrupted("stopped and saved; the same command goes on from here")
+
+    def _ask(self, number: int, _: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> TrainerControl:
+        if self.asked:
+            control.should_save = control.should_training_stop = True
+        return control

@@ -1,0 +1,175 @@
+"""Token shards to a causal language model in its stock form, measured in bits per byte."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    set_seed,
+)
+
+from pipeline.artifacts import LOG, Artifact
+from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
+from pipeline.model.families import model_config, round_up
+from pipeline.model.published import load_model, load_tokenizer
+from pipeline.processes import on_main
+from pipeline.recipe import Pretrain, Recipe
+from pipeline.tokenizer.shards import open_shards
+from pipeline.train.arguments import can_compile, training_arguments
+from pipeline.train.blocks import EvaluationBlocks, TrainingBlocks
+from pipeline.train.checkpoints import StopWhenAsked, last_checkpoint
+from pipeline.train.optimizer import build_muon
+from pipeline.train.watch import Bar, Log, Samples, read_log
+
+Metrics = Mapping[str, Mapping[str, Any]]
+
+
+def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metrics:
+    """Train the recipe's model on the tokenizer stage's shards and save it with its tokenizer.
+
+    Returns:
+        Rows ``model``, ``unigram`` and ``xz`` with ``bits_per_byte``; the model's also with loss (nats
+        per token), tokens per second, seconds, parameters, tokens and steps.
+    """
+    settings = recipe.pretrain
+    if settings.steps == 0:
+        return _take_published(recipe.model.start, out)
+    tokenizer = load_tokenizer(str(tokenizer_directory))
+    shards, context = tokenizer_directory / "shards", recipe.model.context
+    training = TrainingBlocks(shards / "train", context, settings.steps * settings.global_batch, recipe.seed)
+    held_out = EvaluationBlocks(shards / "validation", context, settings.evaluation_tokens)
+    text = tokenizer.decode(held_out.predicted)
+    size = len(text.encode())
+
+    set_seed(recipe.seed)
+    model = _start(recipe, tokenizer)
+    log = Log(out.path / LOG, settings.global_batch * context, {})
+    trainer = MeasuringTrainer(
+        model=model,
+        args=training_arguments(
+            settings,
+            out.checkpoints,
+            recipe.seed,
+            lr_scheduler_type="warmup_stable_decay",
+            lr_scheduler_kwargs=_schedule(settings),
+            torch_compile=settings.compile and can_compile(),
+            optim="adamw_torch_fused",
+            eval_strategy="steps" if settings.evaluate_every else "no",
+            eval_steps=settings.evaluate_every or None,
+            per_device_eval_batch_size=settings.micro_batch,
+            prediction_loss_only=True,
+        ),
+        train_dataset=training,
+        eval_dataset=held_out,
+        optimizers=(build_muon(model, settings) if settings.optimizer == "muon" else None, None),
+        callbacks=[log, Bar("pretrain", settings.global_batch * context), Samples(settings.prompts, tokenizer, log)],
+    )
+    trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
+    _train(trainer, out)
+    loss = trainer.evaluate()["eval_loss"]
+    on_main(lambda: _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, out))
+    seen = settings.steps * settings.global_batch * context
+    counts = Counter(t for shard in open_shards(shards / "train") for t in shard[:5_000_000].tolist())
+    return {
+        "model": {
+            "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
+            "loss": loss,
+            **_pace(out.path / LOG),
+            "parameters": model.num_parameters(),
+            "tokens": seen,
+            "steps": settings.steps,
+        },
+        "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
+        "xz": {"bits_per_byte": xz_bits_per_byte(text)},
+    }
+
+
+class MeasuringTrainer(Trainer):
+    """A Trainer that reports its evaluation loss in bits per byte too."""
+
+    bits_per_token = 0.0
+    """Bits per byte that one nat per token amounts to on the held-out text."""
+
+    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+        # Compiling the forward pass a second time, for evaluation, costs more than it saves.
+        with torch.compiler.set_stance("force_eager"):
+            return super().evaluate(*arguments, **options)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        if "eval_loss" in logs:
+            logs = {"eval_loss": logs["eval_loss"], "bits_per_byte": logs["eval_loss"] * self.bits_per_token}
+        super().log(logs, start_time)
+
+
+def _schedule(settings: Pretrain) -> dict[str, Any]:
+    """Linear warm-up, a plateau, linear decay to zero (Hägele et al., 2024)."""
+    return {"num_decay_steps": max(1, round(settings.decay * settings.steps)), "decay_type": "linear"}
+
+
+def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    if recipe.model.start:
+        return load_model(recipe.model.start, "AutoModelForCausalLM")
+    config = model_config(
+        recipe.model,
+        round_up(len(tokenizer)),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return AutoModelForCausalLM.from_config(config, dtype="float32")
+
+
+def _train(trainer: Trainer, out: Artifact) -> None:
+    stop = StopWhenAsked()
+    trainer.add_callback(stop)
+    trainer.remove_callback(PrinterCallback)
+    checkpoint = last_checkpoint(out.checkpoints)
+    with stop.listening():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Artifact) -> None:
+    model.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        do_sample=True,
+        temperature=0.7,
+        top_p=0.9,
+        repetition_penalty=1.2,
+    )
+    with out.writing() as beside:
+        model.save_pretrained(beside)
+        tokenizer.save_pretrained(beside)
+
+
+def _pace(log: Path) -> dict[str, float]:
+    steps = [entry for entry in read_log(log) if "tokens_per_second" in entry]
+    last = steps[-1]
+    return {"tokens_per_second": last["tokens"] / last["seconds"], "seconds": last["seconds"]}
+
+
+def _take_published(start: str, out: Artifact) -> Metrics:
+    """Published weights as they are, saved once in the stock form."""
+    began = time.monotonic()
+    tokenizer, model = load_tokenizer(start), load_model(start, "AutoModelForCausalLM")
+
+    def save() -> None:
+        with out.writing() as beside:
+            model.save_pretrained(beside)
+            tokenizer.save_pretrained(beside)
+
+    on_main(save)
+    return {"model": {"parameters": model.num_parameters(), "steps": 0, "seconds": time.monotonic() - began}}
