@@ -89,9 +89,9 @@ def _everything(common: Common, run: Run, options: Publish) -> None:
 
 
 def _evaluate(common: Common, run: Run, _: Publish) -> None:
-    from pipeline.evaluate.harness import evaluate_run
+    from pipeline.inference.measure import measure_run
 
-    evaluate_run(run, _tasks(common, run.recipe) if common.task else [])
+    measure_run(run, _tasks(common, run.recipe) if common.task else [])
 
 
 def _report(common: Common, run: Run, _: Publish) -> None:

@@ -4,6 +4,7 @@ A new format or collection is one new file here, registered in it, and one impor
 """
 
 from pipeline.sources import (
+    chinese_reviews,
     chitchat,
     csv_files,
     documentation,
@@ -16,6 +17,6 @@ from pipeline.sources import (
 from pipeline.sources.base import Row, read, read_splits
 
 __all__ = [
-    "Row", "chitchat", "csv_files", "documentation", "factbook", "json_files", "parquet_files", "read",
+    "Row", "chinese_reviews", "chitchat", "csv_files", "documentation", "factbook", "json_files", "parquet_files", "read",
     "read_splits", "text_files", "translations",
 ]

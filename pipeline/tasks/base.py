@@ -39,6 +39,8 @@ class Task(ABC):
     """The stock transformers class that gives the model its head."""
     pipeline_tag: ClassVar[str] = "text-generation"
     """The Hub's name for what the model does."""
+    usage: ClassVar[str] = ""
+    """Python for the model card that runs the model ``REPO`` with transformers alone; empty: what its tag suggests."""
 
     def __init__(self, settings: Finetune) -> None:
         self.settings = settings

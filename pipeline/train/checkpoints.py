@@ -9,9 +9,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from pipeline.errors import Interrupted
+
+
+def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
+    """Train to the end, from the newest whole checkpoint where there is one.
+
+    Raises:
+        Interrupted: when asked to stop; all is saved then.
+    """
+    stop = StopWhenAsked()
+    trainer.add_callback(stop)
+    trainer.remove_callback(PrinterCallback)  # our own bar and log say it
+    checkpoint = last_checkpoint(checkpoints)
+    with stop.listening():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def last_checkpoint(directory: Path) -> Path | None:

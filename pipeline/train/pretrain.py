@@ -15,7 +15,6 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    PrinterCallback,
     Trainer,
     set_seed,
 )
@@ -29,7 +28,7 @@ from pipeline.recipe import Pretrain, Recipe
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import can_compile, training_arguments
 from pipeline.train.blocks import EvaluationBlocks, TrainingBlocks
-from pipeline.train.checkpoints import StopWhenAsked, last_checkpoint
+from pipeline.train.checkpoints import train_or_resume
 from pipeline.train.optimizer import build_muon
 from pipeline.train.watch import Bar, Log, Samples, read_log
 
@@ -77,7 +76,7 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         callbacks=[log, Bar("pretrain", settings.global_batch * context), Samples(settings.prompts, tokenizer, log)],
     )
     trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
-    _train(trainer, out)
+    train_or_resume(trainer, out.checkpoints)
     loss = trainer.evaluate()["eval_loss"]
     on_main(lambda: _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
@@ -129,15 +128,6 @@ def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedMode
         pad_token_id=tokenizer.pad_token_id,
     )
     return AutoModelForCausalLM.from_config(config, dtype="float32")
-
-
-def _train(trainer: Trainer, out: Artifact) -> None:
-    stop = StopWhenAsked()
-    trainer.add_callback(stop)
-    trainer.remove_callback(PrinterCallback)
-    checkpoint = last_checkpoint(out.checkpoints)
-    with stop.listening():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Artifact) -> None:

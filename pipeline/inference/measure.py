@@ -1,0 +1,91 @@
+"""Measuring finished models again, from their files alone, beside what was measured when they were made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import Artifact, write_json
+from pipeline.errors import GroundupError
+
+if TYPE_CHECKING:
+    from pipeline.recipe import Finetune
+    from pipeline.stages import Run
+
+EVALUATION = "evaluation.json"
+
+
+def measure_run(run: Run, tasks: Sequence[str]) -> None:
+    """Load every finished model, predict its held-out part, print what it scored then and scores now.
+
+    Writes ``evaluation.json`` into the run's directory: for each stage the metrics measured now.
+
+    Raises:
+        GroundupError: when nothing is finished.
+    """
+    names = ["pretrain", *(f"finetune/{task}" for task in run.recipe.tasks)]
+    wanted = [f"finetune/{task}" for task in tasks] or names
+    finished = [name for name in wanted if run.artifact(name).manifest().get("complete")]
+    if not finished:
+        raise GroundupError(str(run.path), "there is no finished model to measure", "run make pretrain or make finetune")
+    results = {}
+    for name in finished:
+        artifact, task = run.artifact(name), name.removeprefix("finetune/")
+        now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task, run.recipe.tasks[task])
+        results[name] = now
+        _print(name, artifact.metrics()["model"], now)
+    write_json(run.path / EVALUATION, results)
+    print(f"→ {run.path / EVALUATION}")
+
+
+def measure_task(run: Run, name: str, settings: Finetune) -> dict[str, Any]:
+    """Scores of a finished task's model on the whole held-out part."""
+    from pipeline.model.published import load_model, load_tokenizer
+    from pipeline.tasks import task_named
+    from pipeline.train.examples import read_examples
+
+    path = str(run.artifact(f"finetune/{name}").path)
+    task = task_named(name, settings)
+    tokenizer = load_tokenizer(path)
+    task.prepare_tokenizer(tokenizer)
+    held_out = read_examples(task, run.recipe.held_out, run.recipe.seed).held_out
+    predictions = task.predict(load_model(path, task.model_class), tokenizer, held_out)
+    return task.score(held_out, predictions)
+
+
+def measure_pretrained(run: Run) -> dict[str, float]:
+    """Held-out loss and bits per byte of the pre-trained model; nothing for published weights without a corpus."""
+    from pipeline.evaluate.bits import bits_per_byte
+    from pipeline.evaluate.predict import forward_batches
+    from pipeline.model.published import load_model, load_tokenizer
+    from pipeline.train.blocks import EvaluationBlocks
+
+    if not run.recipe.pretrain.steps:
+        return {}
+    path, shards = str(run.artifact("pretrain").path), run.artifact("tokenizer").path / "shards"
+    settings = run.recipe.pretrain
+    blocks = EvaluationBlocks(shards / "validation", run.recipe.model.context, settings.evaluation_tokens)
+    model, tokenizer = load_model(path, "AutoModelForCausalLM"), load_tokenizer(path)
+    features = [blocks[i] for i in range(len(blocks))]
+    losses = [
+        (len(batch), float(outputs.loss))
+        for batch, outputs in forward_batches(model, features, _stack, settings.micro_batch)
+    ]
+    loss = sum(count * value for count, value in losses) / len(blocks)
+    size = len(tokenizer.decode(blocks.predicted).encode())
+    return {"bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size), "loss": loss, "perplexity": math.exp(loss)}
+
+
+def _stack(features: list[dict[str, Any]]) -> Any:
+    import torch
+    from transformers import BatchEncoding
+
+    return BatchEncoding({name: torch.stack([f[name] for f in features]) for name in features[0]})
+
+
+def _print(stage: str, then: dict[str, Any], now: dict[str, Any]) -> None:
+    print(stage)
+    for metric, value in now.items():
+        before = f"{then[metric]:.4f} when made" if metric in then else "not measured when made"
+        print(f"  {metric:18} {value:.4f} now, {before}")

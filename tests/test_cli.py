@@ -1,0 +1,63 @@
+"""The command line: fast help, overrides, and one line with exit code 2 for what a user can mend."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import VERBS, main
+from tests.command_line import Groundup
+
+
+def test_help_is_fast_and_names_every_verb() -> None:
+    began = time.monotonic()
+    done = subprocess.run([Path(sys.executable).with_name("groundup"), "--help"], capture_output=True, text=True, check=True)
+    assert all(f"\n  {verb}" in done.stdout for verb in VERBS)
+    assert time.monotonic() - began < 1.5  # half a second on a quiet machine; the bound allows for a busy one
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import sys, pipeline, pipeline.cli, pipeline.stages; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_help_of_a_verb_shows_settings_and_values(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["pretrain", "--help"])
+    said = capsys.readouterr().out
+    assert not stop.value.code and "--pretrain.learning-rate" in said and "--model.depth" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["pretrian"], "did you mean 'pretrain'?"),
+        (["pretrain", "--recipe", "quickstrat"], "did you mean 'quickstart'?"),
+        (["pretrain", "--pretrain.learning-rat", "1"], "did you mean '--pretrain.learning-rate'?"),
+        (["pretrain", "--pretrain.steps", "many"], "--pretrain.steps"),
+        (["pretrain", "--pretrain.global-batch", "7"], "no multiple of the micro-batch"),
+        (["pretrain", "--model.family", "gtp2"], "--model.family"),
+        (["finetune"], "no task is named"),
+        (["finetune", "--task", "sentimnet"], "did you mean 'sentiment'?"),
+        (["finetune", "--task", "sentiment", "--finetune.step", "3"], "did you mean '--finetune.steps'?"),
+        (["finetune", "--task", "sentiment", "--lable-column", "x"], "did you mean '--label-column'?"),
+        (["pretrain", "stray"], "no such setting"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_the_same_from_outside(groundup: Groundup, tmp_path: Path) -> None:
+    done = groundup("finetune", "--task", "sentiment", "--data", tmp_path / "none.csv", "--runs", tmp_path,
+                    "--model", tmp_path)
+    assert done.returncode == 2 and "none.csv" in done.stderr
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1

@@ -1,0 +1,59 @@
+"""Settings: what is refused before any work, and what a fingerprint depends on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import GroundupError
+from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, fingerprint, load_recipe, recipe_names
+
+SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_that_come_along_are_sound(name: str) -> None:
+    recipe = load_recipe(name)
+    recipe.check()
+    assert recipe.name == name
+
+
+def test_the_recipes_are_those_of_the_readme() -> None:
+    assert recipe_names() == ["base_1b", "chinese", "gpt2_small", "quickstart", "smollm2"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "setting"),
+    [
+        (replace(SOUND, pretrain=Pretrain(global_batch=10, micro_batch=4)), "--pretrain.global-batch"),
+        (replace(SOUND, pretrain=Pretrain(steps=0)), "--pretrain.steps"),
+        (replace(SOUND, model=Model(width=100)), "--model.width"),
+        (replace(SOUND, held_out=1.5), "--held-out"),
+        (replace(SOUND, corpus=Corpus()), "--corpus.sources"),
+        (replace(SOUND, tasks={"qa": Finetune(learning_rate=-1)}), "--tasks.qa.learning-rate"),
+    ],
+)
+def test_impossible_combinations_are_refused(broken: Recipe, setting: str) -> None:
+    with pytest.raises(GroundupError) as refusal:
+        broken.check()
+    assert refusal.value.where == setting
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(GroundupError, match="did you mean 'quickstart'"):
+        load_recipe("quikstart")
+
+
+def test_a_file_without_a_recipe_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty.py").write_text("recipe = 3\n")
+    with pytest.raises(GroundupError, match="no 'recipe' of type Recipe"):
+        load_recipe(str(tmp_path / "empty.py"))
+
+
+def test_incidental_settings_stay_out_of_the_fingerprint() -> None:
+    mark = fingerprint(Pretrain())
+    assert fingerprint(Pretrain(log_every=3, checkpoint_every=7)) == mark
+    assert fingerprint(Pretrain(learning_rate=1e-4)) != mark
+    assert fingerprint({"a": Pretrain()}) != fingerprint({"b": Pretrain()})
