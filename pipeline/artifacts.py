@@ -65,7 +65,7 @@ class Artifact:
         write_json(self.path / MANIFEST, {**manifest, "complete": False})
 
     def clear(self) -> None:
-        """Remove all but the lock and the stages below; the manifest first, so that nothing passes for finished."""
+        """Remove all but the lock and the stages below; the manifest first, so that nothing seems finished."""
         (self.path / MANIFEST).unlink(missing_ok=True)
         for entry in self.path.iterdir() if self.path.is_dir() else ():
             if entry.is_dir() and not (entry / _LOCK).exists():
@@ -111,8 +111,11 @@ class Artifact:
         try:
             lock.acquire()
         except filelock.Timeout:
-            raise GroundupError(str(self.path), "another process is at work on this stage",
-                                "wait for it, stop it, or use another --runs directory") from None
+            raise GroundupError(
+                str(self.path),
+                "another process is at work on this stage",
+                "wait for it, stop it, or use another --runs directory",
+            ) from None
         try:
             yield
         finally:
@@ -130,7 +133,9 @@ def read_json(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise GroundupError(str(file), "the file is not there", "run the stage that makes it") from None
     except ValueError:
-        raise GroundupError(str(file), "the file is damaged", "delete the directory and run the stage again") from None
+        raise GroundupError(
+            str(file), "the file is damaged", "delete the directory and run the stage again"
+        ) from None
 
 
 def write_json(file: Path, value: Any) -> None:

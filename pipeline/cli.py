@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import tyro
 
@@ -19,6 +20,8 @@ from pipeline.recipe import Finetune, Recipe, load_recipe
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,21 @@ _TASK_SHORT = {
     "--target-column": "--tasks.TASK.label-column",
     "--model": "--tasks.TASK.model",
 }
-_TEXT_SHORT = {"--data": "--corpus.sources", "--text-column": "--corpus.text-column", "--model": "--model.start"}
+_TEXT_SHORT = {
+    "--data": "--corpus.sources",
+    "--text-column": "--corpus.text-column",
+    "--model": "--model.start",
+}
 
 VERBS = {
     "plan": Verb("what a run will need, and what would fail late; trains nothing", _plan, _TEXT_SHORT),
     "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT),
-    "finetune": Verb("fine-tune and measure --task NAME (or all), after whatever is missing", _finetune,
-                     _TASK_SHORT, needs_task=True),
+    "finetune": Verb(
+        "fine-tune and measure --task NAME (or all), after whatever is missing",
+        _finetune,
+        _TASK_SHORT,
+        needs_task=True,
+    ),
     "run": Verb("everything that the recipe declares, in order", _everything),
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
     "report": Verb("write one page about the run", _report),
@@ -144,7 +155,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"groundup: {error}", file=sys.stderr)
         return error.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"groundup: {error or 'stopped; the same command goes on from the last checkpoint'}", file=sys.stderr)
+        print(
+            f"groundup: {error or 'stopped; the same command goes on from the last checkpoint'}",
+            file=sys.stderr,
+        )
         return Interrupted.exit_code
     return 0
 
@@ -155,7 +169,7 @@ def _dispatch(arguments: list[str]) -> None:
         return
     name, rest = arguments[0], arguments[1:]
     if name not in VERBS:
-        raise GroundupError(f"groundup {name}", "no such verb", nearest(name, VERBS))
+        raise GroundupError(name, "no such verb", nearest(name, VERBS))
     verb = VERBS[name]
     common, recipe, options = _settings(name, verb, rest)
     recipe.check()
@@ -166,7 +180,8 @@ def _dispatch(arguments: list[str]) -> None:
 
 def _help() -> str:
     verbs = "\n".join(f"  {name:9} {verb.help}" for name, verb in VERBS.items())
-    return textwrap.dedent("""\
+    return (
+        textwrap.dedent("""\
         usage: groundup VERB [--recipe NAME] [--runs DIR] [--SETTING VALUE ...]
 
         Raw text in, published language model out.
@@ -174,7 +189,10 @@ def _help() -> str:
         {verbs}
 
         groundup VERB --help shows every setting of the recipe and its value.
-        """).format(verbs=verbs).rstrip()
+        """)
+        .format(verbs=verbs)
+        .rstrip()
+    )
 
 
 def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Publish]:
@@ -189,13 +207,22 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
             print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))
         _parse(f"groundup {name}", recipe, ["--help"])
     if verb.needs_task and not common.task:
-        raise GroundupError(f"groundup {name}", "no task is named", f"use --task with one of: {', '.join(recipe.tasks)}, all")
+        raise GroundupError(
+            name, "no task is named", f"use --task with one of: {', '.join(recipe.tasks)}, all"
+        )
     recipe, unknown = _parse(f"groundup {name}", recipe, _long(rest, verb.short, tasks))
     if unknown:
-        known = [*_flags(recipe), *_flags(Common()), *verb.short, *(_flags(options) if name == "publish" else ())]
+        known = [
+            *_flags(recipe),
+            *_flags(Common()),
+            *verb.short,
+            *(_flags(options) if name == "publish" else ()),
+        ]
         known += [f"--finetune.{f.name.replace('_', '-')}" for f in dataclasses.fields(Finetune)]
         flag = unknown[0].split("=")[0]
-        raise GroundupError(f"groundup {name} {flag}", "no such setting", nearest(flag, known))
+        for task in tasks if common.task else ():
+            flag = flag.replace(f"--tasks.{task}.", "--finetune.")
+        raise GroundupError(f"{name} {flag}", "no such setting", nearest(flag, known))
     return common, recipe, options
 
 
@@ -203,8 +230,11 @@ def _tasks(common: Common, recipe: Recipe) -> list[str]:
     if common.task == "all" or not common.task:
         return list(recipe.tasks)
     if common.task not in recipe.tasks:
-        raise GroundupError(f"task '{common.task}'", f"the recipe '{recipe.name}' has no such task",
-                            nearest(common.task, [*recipe.tasks, "all"]))
+        raise GroundupError(
+            f"task '{common.task}'",
+            f"the recipe '{recipe.name}' has no such task",
+            nearest(common.task, [*recipe.tasks, "all"]),
+        )
     return [common.task]
 
 
@@ -246,18 +276,26 @@ def _parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(type(default), prog=program, default=default, args=arguments, return_unknown_args=True)
+            return tyro.cli(
+                type(default), prog=program, default=default, args=arguments, return_unknown_args=True
+            )
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise GroundupError(program, _sentence(said.getvalue()), f"see {program} --help") from None
+        raise GroundupError(
+            program.removeprefix("groundup "), _sentence(said.getvalue()), f"see {program} --help"
+        ) from None
 
 
 def _sentence(box: str) -> str:
-    """The first paragraph inside the box that the parser draws round an error."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    paragraph = lines[: next((i for i, line in enumerate(lines) if set(line) <= {"─"}), len(lines))]
-    return " ".join(paragraph) or "an argument is wrong"
+    """The first paragraph below the title of the box, or plain rules, that the parser puts round an error."""
+    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
+    for is_rule, paragraph in itertools.groupby(
+        lines, key=lambda line: bool(line) and set(line) <= set("─-")
+    ):
+        if not is_rule:
+            return " ".join(paragraph).strip()
+    return "an argument is wrong"
 
 
 if __name__ == "__main__":

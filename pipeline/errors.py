@@ -22,7 +22,7 @@ class GroundupError(Exception):
         return " ".join(f"{self.where}: {self.what}; {self.remedy}".split())
 
 
-class Interrupted(Exception):
+class Interrupted(Exception):  # noqa: N818 - stopping is no error
     """The user stopped a stage; what it had done is saved and the same command goes on from there."""
 
     exit_code = 130

@@ -16,8 +16,11 @@ _LIBRARIES = ("torch", "transformers", "datasets", "accelerate", "tokenizers", "
 def provenance() -> dict[str, Any]:
     """Versions, git commit, hardware and the time, as plain JSON values."""
     return {
-        "versions": {"groundup": _version("groundup"), "python": platform.python_version(),
-                     **{name: _version(name) for name in _LIBRARIES}},
+        "versions": {
+            "groundup": _version("groundup"),
+            "python": platform.python_version(),
+            **{name: _version(name) for name in _LIBRARIES},
+        },
         "git_commit": _git_commit(),
         "hardware": hardware(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -25,7 +28,7 @@ def provenance() -> dict[str, Any]:
 
 
 def hardware() -> dict[str, Any]:
-    """The machine: processor, cores this process may use, memory in GB, accelerators and their memory in GB."""
+    """The machine: processor, cores this process may use, memory and accelerators with theirs, in GB."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
         "processor": _processor(),
@@ -65,8 +68,12 @@ def _version(name: str) -> str | None:
 
 def _git_commit() -> str | None:
     try:
-        done = subprocess.run(["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         return None
     return done.stdout.strip() or None

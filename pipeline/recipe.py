@@ -177,21 +177,54 @@ class Recipe:
         Raises:
             GroundupError: naming the setting and what to do.
         """
-        for section, training in [("pretrain", self.pretrain), *((f"tasks.{t}", f) for t, f in self.tasks.items())]:
+        for section, training in [
+            ("pretrain", self.pretrain),
+            *((f"tasks.{t}", f) for t, f in self.tasks.items()),
+        ]:
             _check_training(section, training)
-        _require(0 < self.held_out < 0.9, "held-out", f"{self.held_out} is no share", "use one between 0 and 0.9, such as 0.05")
-        _require(0 <= self.corpus.near_duplicates < 1, "corpus.near-duplicates",
-                 f"{self.corpus.near_duplicates} is no similarity", "use one between 0 and 1, such as 0.7")
-        _require(self.tokenizer.vocabulary >= 300, "tokenizer.vocabulary", f"{self.tokenizer.vocabulary} is too small",
-                 "bytes and special tokens alone take 300; use at least that")
+        _require(
+            0 < self.held_out < 0.9,
+            "held-out",
+            f"{self.held_out} is no share",
+            "use one between 0 and 0.9, such as 0.05",
+        )
+        _require(
+            0 <= self.corpus.near_duplicates < 1,
+            "corpus.near-duplicates",
+            f"{self.corpus.near_duplicates} is no similarity",
+            "use one between 0 and 1, such as 0.7",
+        )
+        _require(
+            self.tokenizer.vocabulary >= 300,
+            "tokenizer.vocabulary",
+            f"{self.tokenizer.vocabulary} is too small",
+            "bytes and special tokens alone take 300; use at least that",
+        )
         _require(self.model.depth >= 1, "model.depth", f"{self.model.depth} layers", "use at least 1")
-        _require(self.model.width % 64 == 0, "model.width", f"{self.model.width} does not divide into heads of 64",
-                 "use a multiple of 64, or 0 for the dial's own")
-        _require(self.model.context >= 16, "model.context", f"{self.model.context} tokens are too few", "use at least 16")
-        _require(self.pretrain.steps > 0 or bool(self.model.start), "pretrain.steps", "0 steps leave a random model",
-                 "train some steps, or name published weights with --model.start")
-        _require(bool(self.corpus.sources) or self.pretrain.steps == 0, "corpus.sources", "there is no text to train on",
-                 "name a file, a directory, package:NAME or hub:OWNER/NAME")
+        _require(
+            self.model.width % 64 == 0,
+            "model.width",
+            f"{self.model.width} does not divide into heads of 64",
+            "use a multiple of 64, or 0 for the dial's own",
+        )
+        _require(
+            self.model.context >= 16,
+            "model.context",
+            f"{self.model.context} tokens are too few",
+            "use at least 16",
+        )
+        _require(
+            self.pretrain.steps > 0 or bool(self.model.start),
+            "pretrain.steps",
+            "0 steps leave a random model",
+            "train some steps, or name published weights with --model.start",
+        )
+        _require(
+            bool(self.corpus.sources) or self.pretrain.steps == 0,
+            "corpus.sources",
+            "there is no text to train on",
+            "name a file, a directory, package:NAME or hub:OWNER/NAME",
+        )
 
 
 def _require(holds: bool, setting: str, what: str, remedy: str) -> None:
@@ -203,11 +236,24 @@ def _check_training(section: str, training: Pretrain | Finetune) -> None:
     whole, micro = training.global_batch, training.micro_batch
     _require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
     _require(micro > 0 and whole > 0, f"{section}.micro-batch", f"{micro} of {whole}", "use 1 or more")
-    _require(whole % micro == 0, f"{section}.global-batch", f"{whole} is no multiple of the micro-batch {micro}",
-             f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it")
-    _require(training.learning_rate > 0, f"{section}.learning-rate", f"{training.learning_rate} teaches nothing",
-             "use a positive rate, such as 1e-3")
-    _require(0 <= training.warmup <= 1, f"{section}.warmup", f"{training.warmup} is no share", "use one between 0 and 1")
+    _require(
+        whole % micro == 0,
+        f"{section}.global-batch",
+        f"{whole} is no multiple of the micro-batch {micro}",
+        f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it",
+    )
+    _require(
+        training.learning_rate > 0,
+        f"{section}.learning-rate",
+        f"{training.learning_rate} teaches nothing",
+        "use a positive rate, such as 1e-3",
+    )
+    _require(
+        0 <= training.warmup <= 1,
+        f"{section}.warmup",
+        f"{training.warmup} is no share",
+        "use one between 0 and 1",
+    )
 
 
 RECIPES = Path(__file__).parent.parent / "recipes"

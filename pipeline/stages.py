@@ -68,7 +68,9 @@ class Run:
         """
         stages = self.stages()
         if name not in stages:
-            raise GroundupError(f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages))
+            raise GroundupError(
+                f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages)
+            )
         for need in stages[name].needs:
             self.finish(need)
         _finish(self, stages[name])
@@ -145,7 +147,12 @@ def _tokenizer(run: Run) -> Stage:
         return build_tokenizer(run.recipe, run.artifact("corpus").path, out)
 
     recipe = run.recipe
-    settings = {"seed": recipe.seed, "tokenizer": recipe.tokenizer, "start": recipe.model.start, "context": recipe.model.context}
+    settings = {
+        "seed": recipe.seed,
+        "tokenizer": recipe.tokenizer,
+        "start": recipe.model.start,
+        "context": recipe.model.context,
+    }
     return Stage("tokenizer", ("corpus",), settings, work)
 
 

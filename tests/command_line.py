@@ -15,8 +15,12 @@ def run_groundup(*arguments: str | Path, **environment: str) -> subprocess.Compl
     """The command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        cwd=ROOT, env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
-        capture_output=True, text=True, check=False, timeout=400,
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=400,
     )
 
 

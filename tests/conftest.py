@@ -11,7 +11,7 @@ import pytest
 
 from tests.command_line import Groundup, run_groundup
 
-RECIPE = '''
+RECIPE = """
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer
 
 quick = dict(steps=4, global_batch=4, micro_batch=4, max_tokens=64, max_new_tokens=8, log_every=1)
@@ -31,7 +31,7 @@ recipe = Recipe(
         "chat": Finetune(data="DATA/chats.jsonl", text_column="messages", **quick),
     },
 )
-'''
+"""
 
 NOUNS = ["film", "story", "actor", "scene", "script", "score", "ending", "plot", "camera", "dialogue"]
 GOOD = ["wonderful", "moving", "clever", "bright", "warm", "honest"]
@@ -45,8 +45,10 @@ def write_data(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
 
     def sentence(words: list[str]) -> str:
-        return (f"The {chance.choice(NOUNS)} in {chance.choice(PLACES)} was {chance.choice(words)}, "
-                f"and the {chance.choice(NOUNS)} stayed {chance.choice(words)} for {chance.randint(2, 900)} minutes.")
+        return (
+            f"The {chance.choice(NOUNS)} in {chance.choice(PLACES)} was {chance.choice(words)}, "
+            f"and the {chance.choice(NOUNS)} stayed {chance.choice(words)} for {chance.randint(2, 900)} minutes."
+        )
 
     paragraphs = [" ".join(sentence(GOOD + BAD) for _ in range(4)) for _ in range(120)]
     (directory / "corpus.txt").write_text("\n\n".join(paragraphs), "utf-8")
@@ -55,29 +57,65 @@ def write_data(directory: Path) -> None:
         writer.writerow(["text", "label"])
         for number in range(120):
             writer.writerow([f"{sentence((BAD, GOOD)[number % 2])} Take {number}.", number % 2])
-    _write_lines(directory / "pairs.jsonl", [
-        {"source": f"Open the {noun} %({noun})s number {n}", "target": f"Ouvrir {noun} %({noun})s numéro {n}"}
-        for n, noun in enumerate(NOUNS * 6)
-    ])
+    _write_lines(
+        directory / "pairs.jsonl",
+        [
+            {
+                "source": f"Open the {noun} %({noun})s number {n}",
+                "target": f"Ouvrir {noun} %({noun})s numéro {n}",
+            }
+            for n, noun in enumerate(NOUNS * 6)
+        ],
+    )
     articles = []
     for number, noun in enumerate(NOUNS * 4):
-        context = f"The {noun} number {number} was found in {chance.choice(PLACES)}. It weighs {number + 3} grams."
+        context = (
+            f"The {noun} number {number} was found in {chance.choice(PLACES)}. It weighs {number + 3} grams."
+        )
         answer = f"{number + 3} grams"
-        articles.append({"title": f"{noun} {number}", "paragraphs": [{"context": context, "qas": [
-            {"id": f"{number}-a", "question": f"How much does the {noun} weigh?",
-             "answers": [{"text": answer, "answer_start": context.index(answer)}]},
-            {"id": f"{number}-b", "question": "Who painted it?", "answers": [], "is_impossible": True},
-        ]}]})
+        articles.append(
+            {
+                "title": f"{noun} {number}",
+                "paragraphs": [
+                    {
+                        "context": context,
+                        "qas": [
+                            {
+                                "id": f"{number}-a",
+                                "question": f"How much does the {noun} weigh?",
+                                "answers": [{"text": answer, "answer_start": context.index(answer)}],
+                            },
+                            {
+                                "id": f"{number}-b",
+                                "question": "Who painted it?",
+                                "answers": [],
+                                "is_impossible": True,
+                            },
+                        ],
+                    }
+                ],
+            }
+        )
     (directory / "squad.json").write_text(json.dumps({"version": "2.0", "data": articles}), "utf-8")
-    _write_lines(directory / "summaries.jsonl", [
-        {"text": f"{sentence(GOOD)} {sentence(BAD)}", "summary": f"A {noun} with two sides, take {n}."}
-        for n, noun in enumerate(NOUNS * 5)
-    ])
-    _write_lines(directory / "chats.jsonl", [
-        {"messages": [{"role": "user", "content": f"Did you like the {noun} of day {n}?"},
-                      {"role": "assistant", "content": f"Yes, it was {chance.choice(GOOD)}."}]}
-        for n, noun in enumerate(NOUNS * 5)
-    ])
+    _write_lines(
+        directory / "summaries.jsonl",
+        [
+            {"text": f"{sentence(GOOD)} {sentence(BAD)}", "summary": f"A {noun} with two sides, take {n}."}
+            for n, noun in enumerate(NOUNS * 5)
+        ],
+    )
+    _write_lines(
+        directory / "chats.jsonl",
+        [
+            {
+                "messages": [
+                    {"role": "user", "content": f"Did you like the {noun} of day {n}?"},
+                    {"role": "assistant", "content": f"Yes, it was {chance.choice(GOOD)}."},
+                ]
+            }
+            for n, noun in enumerate(NOUNS * 5)
+        ],
+    )
 
 
 def _write_lines(file: Path, rows: list[dict[str, object]]) -> None:

@@ -13,88 +13,19 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from threading import Lock, Thread
+from threading import Thread
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-TOKEN = "hf_stand_in"
+from tests.hub_store import TOKEN, Blob, Hub, Repository
+
 LFS_SUFFIXES = (".safetensors", ".bin", ".gguf")
 LFS_BYTES = 1_000_000
 """Larger files go up through LFS whatever their name is."""
-
-
-@dataclass
-class Blob:
-    """A file of a repository."""
-
-    content: bytes
-    lfs: bool
-
-    @property
-    def oid(self) -> str:
-        """The git object id, of the content itself also for LFS files."""
-        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
-
-    def entry(self, path: str) -> dict[str, Any]:
-        """The file as the tree endpoint lists it."""
-        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(self.content), "oid": self.oid}
-        if self.lfs:
-            entry["lfs"] = {"oid": self.sha256, "size": len(self.content), "pointerSize": 134}
-        return entry
-
-
-@dataclass
-class Repository:
-    """A model repository: one branch, its commits as whole sets of files."""
-
-    private: bool
-    commits: list[tuple[str, dict[str, Blob]]] = field(default_factory=list)
-
-    def commit(self, files: dict[str, Blob]) -> str:
-        """Put a new commit at the end of main; returns its id."""
-        names = json.dumps([len(self.commits), sorted((name, blob.oid) for name, blob in files.items())])
-        self.commits.append((hashlib.sha1(names.encode()).hexdigest(), files))
-        return self.commits[-1][0]
-
-    @property
-    def files(self) -> dict[str, Blob]:
-        return self.commits[-1][1]
-
-    def at(self, revision: str) -> tuple[str, dict[str, Blob]] | None:
-        """Id and files of a commit, named by ``main`` or by its id."""
-        if revision == "main":
-            return self.commits[-1]
-        return next((commit for commit in self.commits if commit[0] == revision), None)
-
-
-@dataclass
-class Hub:
-    """What the server holds, and what was asked of it."""
-
-    url: str = ""
-    repositories: dict[str, Repository] = field(default_factory=dict)
-    objects: dict[str, bytes] = field(default_factory=dict)
-    """LFS objects by their SHA-256."""
-    requests: list[str] = field(default_factory=list)
-    """Method and path of every request, in order."""
-    refuse_writes: HTTPStatus | None = None
-    """Answer everything that would change a repository with this status."""
-    lock: Lock = field(default_factory=Lock)
-
-    def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
-        """Environment variables that send a client here, with an empty cache and nobody else's token."""
-        place = {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
-        return place | ({"HF_TOKEN": token} if token else {})
 
 
 @contextmanager
@@ -114,7 +45,7 @@ def hub_server() -> Iterator[Hub]:
         thread.join()
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An answer other than 200, with the Hub's error headers."""
 
     def __init__(self, status: HTTPStatus, code: str = "", message: str = "", **headers: str) -> None:
@@ -155,10 +86,10 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.requests.append(f"{self.command} {path}")
             try:
                 self._action(path)
-            except Refused as refusal:
+            except RefusedError as refusal:
                 self.answer(json.dumps({"error": str(refusal)}).encode(), refusal.status, refusal.headers)
 
-    do_GET = do_HEAD = do_POST = do_PUT = handle_any
+    do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815  # the names that the base class calls
 
     def _action(self, path: str) -> None:
         method = "GET" if self.command == "HEAD" else self.command
@@ -166,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             match = pattern.fullmatch(path)
             if wanted == method and match:
                 return action(self, match)
-        raise Refused(HTTPStatus.NOT_FOUND, message=f"the stand-in has no {self.command} {path}")
+        raise RefusedError(HTTPStatus.NOT_FOUND, message=f"the stand-in has no {self.command} {path}")
 
     def _read(self) -> bytes:
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -178,7 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def answer(self, content: bytes, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None) -> None:
+    def answer(
+        self, content: bytes, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+    ) -> None:
         """Send an answer; to HEAD, its headers alone."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
@@ -199,29 +132,29 @@ class Handler(BaseHTTPRequestHandler):
     def require_write(self) -> None:
         """Refuse who has no valid token, and everybody while writes are refused."""
         if not self.signed_in():
-            raise Refused(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
+            raise RefusedError(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
         if self.hub.refuse_writes:
-            raise Refused(self.hub.refuse_writes)
+            raise RefusedError(self.hub.refuse_writes)
 
     def repository(self, match: re.Match[str]) -> Repository:
         """The repository of the path; private ones do not exist for strangers."""
         found = self.hub.repositories.get(match["repo"])
         if found is None or (found.private and not self.signed_in()):
-            raise Refused(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
         return found
 
     def commit(self, match: re.Match[str]) -> tuple[str, dict[str, Blob]]:
         """Id and files of the path's revision, ``main`` where it names none."""
         found = self.repository(match).at(match.groupdict().get("revision") or "main")
         if found is None:
-            raise Refused(HTTPStatus.NOT_FOUND, "RevisionNotFound", "Invalid rev id")
+            raise RefusedError(HTTPStatus.NOT_FOUND, "RevisionNotFound", "Invalid rev id")
         return found
 
 
 @route("GET", "/api/whoami-v2")
 def whoami(request: Handler, _: re.Match[str]) -> None:
     if not request.signed_in():
-        raise Refused(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
+        raise RefusedError(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
     request.answer_json({"type": "user", "name": "user", "orgs": [], "auth": {"type": "access_token"}})
 
 
@@ -230,12 +163,17 @@ def create_repository(request: Handler, _: re.Match[str]) -> None:
     request.require_write()
     wanted = request.json()
     name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
+    answer = {"url": f"{request.hub.url}/{name}", "name": name}
     if name in request.hub.repositories:
-        raise Refused(HTTPStatus.CONFLICT, message="You already created this model repo")
+        refusal = {"error": "You already created this model repo", **answer}
+        request.answer(json.dumps(refusal).encode(), HTTPStatus.CONFLICT)
+        return
     repository = Repository(private=wanted.get("visibility") == "private")
-    repository.commit({".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)})
+    repository.commit(
+        {".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)}
+    )
     request.hub.repositories[name] = repository
-    request.answer_json({"url": f"{request.hub.url}/{name}", "name": name})
+    request.answer_json(answer)
 
 
 @route("POST", "/api/validate-yaml")
@@ -258,10 +196,14 @@ def preupload(request: Handler, match: re.Match[str]) -> None:
     for file in request.json()["files"]:
         large = file["path"].endswith(LFS_SUFFIXES) or file["size"] > LFS_BYTES
         known = present.get(file["path"])
-        answers.append({
-            "path": file["path"], "uploadMode": "lfs" if large else "regular", "shouldIgnore": False,
-            "oid": None if known is None else known.sha256 if known.lfs else known.oid,
-        })
+        answers.append(
+            {
+                "path": file["path"],
+                "uploadMode": "lfs" if large else "regular",
+                "shouldIgnore": False,
+                "oid": None if known is None else known.sha256 if known.lfs else known.oid,
+            }
+        )
     request.answer_json({"files": answers})
 
 
@@ -273,7 +215,10 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
     for wanted in request.json()["objects"]:
         answer = {"oid": wanted["oid"], "size": wanted["size"]}
         if wanted["oid"] not in request.hub.objects:
-            actions = {step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}"} for step in ("upload", "verify")}
+            actions = {
+                step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}"}
+                for step in ("upload", "verify")
+            }
             answer["actions"] = actions
         answers.append(answer)
     request.answer_json({"transfer": "basic", "objects": answers})
@@ -282,7 +227,7 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
 @route("PUT", "/lfs/upload/(?P<oid>[0-9a-f]{64})")
 def lfs_upload(request: Handler, match: re.Match[str]) -> None:
     if hashlib.sha256(request.body).hexdigest() != match["oid"]:
-        raise Refused(HTTPStatus.BAD_REQUEST, message="the content is not that of its checksum")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, message="the content is not that of its checksum")
     request.hub.objects[match["oid"]] = request.body
     request.answer(b"")
 
@@ -291,7 +236,7 @@ def lfs_upload(request: Handler, match: re.Match[str]) -> None:
 def lfs_verify(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
     if len(request.hub.objects.get(match["oid"], b"")) != request.json()["size"]:
-        raise Refused(HTTPStatus.NOT_FOUND, message="the object has not arrived")
+        raise RefusedError(HTTPStatus.NOT_FOUND, message="the object has not arrived")
     request.answer_json({})
 
 
@@ -318,19 +263,17 @@ def _apply(files: dict[str, Blob], key: str, value: dict[str, Any], objects: dic
         elif key == "deletedFile":
             del files[value["path"]]
         elif key != "header":
-            raise Refused(HTTPStatus.BAD_REQUEST, message=f"the stand-in knows no '{key}'")
+            raise RefusedError(HTTPStatus.BAD_REQUEST, message=f"the stand-in knows no '{key}'")
     except (KeyError, binascii.Error) as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, message=f"{key}: {error}") from None
+        raise RefusedError(HTTPStatus.BAD_REQUEST, message=f"{key}: {error}") from None
 
 
 @route("GET", "/api/models/REPO(/revision/(?P<revision>[^/]+))?")
 def model_info(request: Handler, match: re.Match[str]) -> None:
     commit, files = request.commit(match)
-    request.answer_json({
-        "_id": "0", "id": match["repo"], "modelId": match["repo"], "sha": commit,
-        "private": request.repository(match).private, "tags": [], "downloads": 0, "likes": 0,
-        "siblings": [{"rfilename": name} for name in sorted(files)],
-    })
+    siblings = [{"rfilename": name} for name in sorted(files)]
+    private = request.repository(match).private
+    request.answer_json({"id": match["repo"], "sha": commit, "private": private, "siblings": siblings})
 
 
 @route("GET", "/api/models/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
@@ -339,7 +282,7 @@ def tree(request: Handler, match: re.Match[str]) -> None:
     below = f"{match['below']}/" if match["below"] else ""
     found = [blob.entry(name) for name, blob in sorted(files.items()) if name.startswith(below)]
     if below and not found:
-        raise Refused(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
+        raise RefusedError(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
     request.answer_json(found)
 
 
@@ -348,7 +291,9 @@ def resolve(request: Handler, match: re.Match[str]) -> None:
     commit, files = request.commit(match)
     blob = files.get(match["path"])
     if blob is None:
-        raise Refused(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": commit})
+        raise RefusedError(
+            HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": commit}
+        )
     etag = blob.sha256 if blob.lfs else blob.oid
     linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(blob.content))} if blob.lfs else {}
     request.answer(blob.content, headers={"X-Repo-Commit": commit, "ETag": f'"{etag}"', **linked})

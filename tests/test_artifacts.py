@@ -51,7 +51,9 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         "with Artifact(Path(sys.argv[1])).locked(): pass"
     )
     with Artifact(tmp_path).locked():
-        second = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
+        second = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+        )
     assert "another process is at work" in second.stderr
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
 

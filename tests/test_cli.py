@@ -15,7 +15,9 @@ from tests.command_line import Groundup
 
 def test_help_is_fast_and_names_every_verb() -> None:
     began = time.monotonic()
-    done = subprocess.run([Path(sys.executable).with_name("groundup"), "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("groundup"), "--help"], capture_output=True, text=True, check=True
+    )
     assert all(f"\n  {verb}" in done.stdout for verb in VERBS)
     assert time.monotonic() - began < 1.5  # half a second on a quiet machine; the bound allows for a busy one
 
@@ -57,7 +59,16 @@ def test_mistakes_are_one_line_and_exit_code_2(
 
 
 def test_the_same_from_outside(groundup: Groundup, tmp_path: Path) -> None:
-    done = groundup("finetune", "--task", "sentiment", "--data", tmp_path / "none.csv", "--runs", tmp_path,
-                    "--model", tmp_path)
+    done = groundup(
+        "finetune",
+        "--task",
+        "sentiment",
+        "--data",
+        tmp_path / "none.csv",
+        "--runs",
+        tmp_path,
+        "--model",
+        tmp_path,
+    )
     assert done.returncode == 2 and "none.csv" in done.stderr
     assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 

@@ -29,7 +29,9 @@ def chat(run: Run, task: str) -> None:
     speaker = Speaker.load(artifact)
     interactive = sys.stdin.isatty()
     if interactive:
-        print(f"{artifact.path}: {'a conversation' if speaker.converses else 'continues what you write'}; {_HELP}")
+        print(
+            f"{artifact.path}: {'a conversation' if speaker.converses else 'continues what you write'}; {_HELP}"
+        )
     while True:
         try:
             line = input("> " if interactive else "").strip()
@@ -49,8 +51,11 @@ def _choose(run: Run, task: str) -> Artifact:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
             return artifact
-    raise GroundupError(str(run.artifact(names[-1]).path), "there is no finished model",
-                        f"run make finetune TASK={task}" if task else "run make pretrain, or make finetune TASK=chat")
+    raise GroundupError(
+        str(run.artifact(names[-1]).path),
+        "there is no finished model",
+        f"run make finetune TASK={task}" if task else "run make pretrain, or make finetune TASK=chat",
+    )
 
 
 class Speaker:
@@ -76,9 +81,14 @@ class Speaker:
 
         kind = _architecture(artifact)
         if not kind.endswith(("ForCausalLM", "LMHeadModel")):
-            raise GroundupError(str(artifact.path), f"it is a {kind} and writes no text",
-                                "talk to chat, translation, summarization or the pre-trained model")
-        return cls(load_model(str(artifact.path), "AutoModelForCausalLM").eval(), load_tokenizer(str(artifact.path)))
+            raise GroundupError(
+                str(artifact.path),
+                f"it is a {kind} and writes no text",
+                "talk to chat, translation, summarization or the pre-trained model",
+            )
+        return cls(
+            load_model(str(artifact.path), "AutoModelForCausalLM").eval(), load_tokenizer(str(artifact.path))
+        )
 
     def answer(self, line: str) -> None:
         """Print the answer to a line as it is generated, and remember both."""
@@ -87,8 +97,15 @@ class Speaker:
         self.history.append({"role": "user", "content": line})
         ids = self._prompt(line)
         streamer = TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        produced = self.model.generate(**ids, streamer=streamer, do_sample=True, temperature=0.7, top_p=0.9,
-                                       repetition_penalty=1.2, max_new_tokens=self._room(ids))
+        produced = self.model.generate(
+            **ids,
+            streamer=streamer,
+            do_sample=True,
+            temperature=0.7,
+            top_p=0.9,
+            repetition_penalty=1.2,
+            max_new_tokens=self._room(ids),
+        )
         text = self.tokenizer.decode(produced[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
         self.history.append({"role": "assistant", "content": text.strip()})
 

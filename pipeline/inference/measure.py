@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import Artifact, write_json
+from pipeline.artifacts import write_json
 from pipeline.errors import GroundupError
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
     wanted = [f"finetune/{task}" for task in tasks] or names
     finished = [name for name in wanted if run.artifact(name).manifest().get("complete")]
     if not finished:
-        raise GroundupError(str(run.path), "there is no finished model to measure", "run make pretrain or make finetune")
+        raise GroundupError(
+            str(run.path), "there is no finished model to measure", "run make pretrain or make finetune"
+        )
     results = {}
     for name in finished:
         artifact, task = run.artifact(name), name.removeprefix("finetune/")
-        now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task, run.recipe.tasks[task])
+        now = (
+            measure_pretrained(run) if name == "pretrain" else measure_task(run, task, run.recipe.tasks[task])
+        )
         results[name] = now
         _print(name, artifact.metrics()["model"], now)
     write_json(run.path / EVALUATION, results)
@@ -74,7 +78,11 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     ]
     loss = sum(count * value for count, value in losses) / len(blocks)
     size = len(tokenizer.decode(blocks.predicted).encode())
-    return {"bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size), "loss": loss, "perplexity": math.exp(loss)}
+    return {
+        "bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size),
+        "loss": loss,
+        "perplexity": math.exp(loss),
+    }
 
 
 def _stack(features: list[dict[str, Any]]) -> Any:

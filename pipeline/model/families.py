@@ -30,14 +30,24 @@ def model_config(settings: Model, vocabulary: int, **tokens: int | None) -> Pret
     heads = width // HEAD
     if settings.family == "gpt2":
         shape: dict[str, Any] = {
-            "n_embd": width, "n_layer": settings.depth, "n_head": heads, "n_positions": settings.context,
-            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+            "n_embd": width,
+            "n_layer": settings.depth,
+            "n_head": heads,
+            "n_positions": settings.context,
+            "resid_pdrop": 0.0,
+            "embd_pdrop": 0.0,
+            "attn_pdrop": 0.0,
         }
     else:
         shape = {
-            "hidden_size": width, "num_hidden_layers": settings.depth, "num_attention_heads": heads,
-            "num_key_value_heads": heads, "head_dim": HEAD, "intermediate_size": _feed_forward(width),
-            "max_position_embeddings": settings.context, "tie_word_embeddings": True,
+            "hidden_size": width,
+            "num_hidden_layers": settings.depth,
+            "num_attention_heads": heads,
+            "num_key_value_heads": heads,
+            "head_dim": HEAD,
+            "intermediate_size": _feed_forward(width),
+            "max_position_embeddings": settings.context,
+            "tie_word_embeddings": True,
         }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # token ids outside a family's default vocabulary, before ours is set
@@ -45,7 +55,7 @@ def model_config(settings: Model, vocabulary: int, **tokens: int | None) -> Pret
 
 
 def _feed_forward(width: int) -> int:
-    """8/3 of the width, so that three gated matrices weigh what two plain ones of four widths do (Shazeer, 2020)."""
+    """8/3 of the width: three gated matrices then weigh what two plain ones of four widths do (Shazeer, 2020)."""
     return -(-8 * width // 3 // HEAD) * HEAD
 
 

@@ -38,7 +38,9 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
     quiet = transformers.utils.logging.get_verbosity()
     transformers.utils.logging.set_verbosity_error()  # a new head is what was asked for, not a warning
     try:
-        return _load(start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config})
+        return _load(
+            start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config}
+        )
     finally:
         transformers.utils.logging.set_verbosity(quiet)
 
@@ -59,4 +61,6 @@ def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
     try:
         return loader.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        raise GroundupError(start, f"{loader.__name__} cannot load it ({first_line(error)[:200]})", _REMEDY) from error
+        raise GroundupError(
+            start, f"{loader.__name__} cannot load it ({first_line(error)[:200]})", _REMEDY
+        ) from error

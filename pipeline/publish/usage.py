@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.tasks import TASKS
+from pipeline.tasks.base import Task
 
 _CLASSIFY = """\
 from transformers import pipeline
@@ -10,6 +10,8 @@ from transformers import pipeline
 classify = pipeline("text-classification", model="REPO")
 print(classify("A film that I will not forget."))
 """
+
+_BY_TAG = {"text-classification": _CLASSIFY}
 
 _CHAT = """\
 from transformers import pipeline
@@ -29,18 +31,26 @@ output = model.generate(**inputs, max_new_tokens=40)
 print(tokenizer.decode(output[0], skip_special_tokens=True))
 """
 
+_LOAD = """\
+from transformers import HEAD, AutoTokenizer
 
-def usage(repo: str, task: str, prompt: str, chats: bool) -> str:
+tokenizer = AutoTokenizer.from_pretrained("REPO")
+model = HEAD.from_pretrained("REPO")
+"""
+
+
+def usage(repo: str, task: type[Task] | None, prompt: str, chats: bool) -> str:
     """Python that loads the model from the Hub and runs it once.
 
     Args:
         repo: name on the Hub.
-        task: name of the task, or nothing for a model that continues text.
+        task: what the model was fine-tuned for; None for one that continues text.
         prompt: a beginning for that.
         chats: whether the tokenizer brings a chat template.
     """
-    code = TASKS[task].usage if task in TASKS else ""
-    if not code and task in TASKS and TASKS[task].pipeline_tag == "text-classification":
-        code = _CLASSIFY
-    code = code or (_CHAT if chats else _CONTINUE)
+    code = _CHAT if chats else _CONTINUE
+    if task is not None:
+        fallback = code if task.model_class == "AutoModelForCausalLM" else _LOAD
+        code = task.usage or _BY_TAG.get(task.pipeline_tag, fallback)
+        code = code.replace("HEAD", task.model_class)
     return code.replace("REPO", repo).replace("PROMPT", repr(prompt))

@@ -17,6 +17,16 @@ from pipeline.sources import (
 from pipeline.sources.base import Row, read, read_splits
 
 __all__ = [
-    "Row", "chinese_reviews", "chitchat", "csv_files", "documentation", "factbook", "json_files", "parquet_files", "read",
-    "read_splits", "text_files", "translations",
+    "Row",
+    "chinese_reviews",
+    "chitchat",
+    "csv_files",
+    "documentation",
+    "factbook",
+    "json_files",
+    "parquet_files",
+    "read",
+    "read_splits",
+    "text_files",
+    "translations",
 ]

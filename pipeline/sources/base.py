@@ -82,7 +82,7 @@ def read(spec: str, split: str = "train") -> Iterator[Row]:
 
 
 def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
-    """Training rows, and held-out rows where the source keeps its own (files or Hub splits of such a name)."""
+    """Training rows, and held-out rows where the source keeps its own (files or splits of such a name)."""
     path = Path(spec)
     if path.is_dir():
         held_out = [p for p in files_below(path) if _is_held_out(p, path)]
@@ -107,7 +107,9 @@ def files_below(path: Path) -> list[Path]:
     """The path itself, or every readable file below a directory, in order of name."""
     if path.is_file():
         return [path]
-    return sorted(p for p in path.rglob("*") if p.is_file() and suffix_of(p) in FILES and not p.name.startswith("."))
+    return sorted(
+        p for p in path.rglob("*") if p.is_file() and suffix_of(p) in FILES and not p.name.startswith(".")
+    )
 
 
 def suffix_of(path: Path) -> str:
@@ -119,16 +121,24 @@ def package_files(rest: str) -> list[Path]:
     name, _, pattern = rest.partition("/")
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
-        raise GroundupError(f"package:{rest}", f"the package '{name}' is not installed", "install it, or run make setup")
+        raise GroundupError(
+            f"package:{rest}", f"the package '{name}' is not installed", "install it, or run make setup"
+        )
     return sorted(Path(next(iter(found.submodule_search_locations))).glob(pattern or "**/*"))
 
 
 def _read_files(files: list[Path], spec: str) -> Iterator[Row]:
     if not files:
-        raise GroundupError(spec, "no readable file there", f"give files that end in {', '.join(sorted(FILES))}")
+        raise GroundupError(
+            spec, "no readable file there", f"give files that end in {', '.join(sorted(FILES))}"
+        )
     for file in files:
         if suffix_of(file) not in FILES:
-            raise GroundupError(str(file), f"'{file.suffix}' is no format that can be read", f"use one of {', '.join(sorted(FILES))}")
+            raise GroundupError(
+                str(file),
+                f"'{file.suffix}' is no format that can be read",
+                f"use one of {', '.join(sorted(FILES))}",
+            )
     return _rows(files)
 
 
@@ -139,7 +149,9 @@ def _rows(files: list[Path]) -> Iterator[Row]:
             rows += 1
             yield row
         if not rows:
-            raise GroundupError(str(file), "the file has no rows", "give a file with at least one row, or take it away")
+            raise GroundupError(
+                str(file), "the file has no rows", "give a file with at least one row, or take it away"
+            )
 
 
 def decoded_lines(path: Path) -> Iterator[str]:

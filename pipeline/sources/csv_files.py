@@ -27,8 +27,13 @@ def read_csv(path: Path) -> Iterator[Row]:
         for values in reader:
             place = f"{path} line {reader.line_num}"
             if None in values or None in values.values():
-                raise GroundupError(place, f"the row has not the {len(reader.fieldnames or ())} fields of the header",
-                                    "quote fields that hold the separator, or complete the row")
+                raise GroundupError(
+                    place,
+                    f"the row has not the {len(reader.fieldnames or ())} fields of the header",
+                    "quote fields that hold the separator, or complete the row",
+                )
             yield Row(values, place)
     except csv.Error as error:
-        raise GroundupError(f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes") from None
+        raise GroundupError(
+            f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
+        ) from None

@@ -13,8 +13,14 @@ from pathlib import Path
 from pipeline.sources.base import Row, reads_installed
 
 PACKAGES = {
-    "sklearn": "scikit-learn", "scipy": "scipy", "numpy": "numpy", "pandas": "pandas",
-    "matplotlib": "matplotlib", "networkx": "networkx", "django": "Django", "datasets": "datasets",
+    "sklearn": "scikit-learn",
+    "scipy": "scipy",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "matplotlib": "matplotlib",
+    "networkx": "networkx",
+    "django": "Django",
+    "datasets": "datasets",
 }
 """Import and distribution names of packages with much prose in their docstrings; absent ones are passed over."""
 
@@ -52,7 +58,9 @@ def _files(*suffixes: str) -> Iterator[tuple[str, Path]]:
     for root, prefix in [(standard, "")] + [(p, name) for name, p in _installed_packages()]:
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).with_suffix("").parts
-            if path.suffix in suffixes and not {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts):
+            if path.suffix in suffixes and not {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(
+                parts
+            ):
                 yield ".".join((prefix, *parts) if prefix else parts), path
 
 

@@ -48,7 +48,9 @@ def _document(path: Path, document: Any) -> Iterator[Row]:
     if isinstance(document, Mapping):
         lists = [key for key, value in document.items() if isinstance(value, list)]
         if not lists:
-            raise GroundupError(str(path), "it is one object and no list of rows", "use a list of objects, or JSON Lines")
+            raise GroundupError(
+                str(path), "it is one object and no list of rows", "use a list of objects, or JSON Lines"
+            )
         document = document["data" if "data" in lists else lists[0]]
     if not isinstance(document, list):
         raise GroundupError(str(path), "it is no list of rows", "use a list of objects, or JSON Lines")
@@ -68,10 +70,16 @@ def _squad_article(article: Mapping[str, Any], place: str) -> Iterator[Row]:
         where = f"{place} paragraph {p}"
         paragraph = _object(paragraph, where)
         if not isinstance(paragraph.get("context"), str):
-            raise GroundupError(where, "the paragraph has no 'context'", "give every paragraph its text as 'context'")
+            raise GroundupError(
+                where, "the paragraph has no 'context'", "give every paragraph its text as 'context'"
+            )
         for q, question in enumerate(_list(paragraph, "qas", where), start=1):
             question = _object(question, f"{where} question {q}")
-            yield Row({"title": title, "context": paragraph["context"], **question}, f"{where} question {q}", group=title)
+            yield Row(
+                {"title": title, "context": paragraph["context"], **question},
+                f"{where} question {q}",
+                group=title,
+            )
 
 
 def _list(holder: Mapping[str, Any], key: str, place: str) -> list[Any]:
@@ -82,9 +90,13 @@ def _list(holder: Mapping[str, Any], key: str, place: str) -> list[Any]:
 
 def _object(values: Any, place: str) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
-        raise GroundupError(place, f"it is a {type(values).__name__} and no object", 'write every row as {"column": value}')
+        raise GroundupError(
+            place, f"it is a {type(values).__name__} and no object", 'write every row as {"column": value}'
+        )
     return values
 
 
 def _invalid(place: str, error: json.JSONDecodeError) -> GroundupError:
-    return GroundupError(place, f"invalid JSON ({error.msg} at column {error.colno})", "mend or delete the line")
+    return GroundupError(
+        place, f"invalid JSON ({error.msg} at column {error.colno})", "mend or delete the line"
+    )

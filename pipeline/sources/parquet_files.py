@@ -23,4 +23,6 @@ def read_parquet(path: Path) -> Iterator[Row]:
                 number += 1
                 yield Row(values, f"{path} row {number}")
     except pyarrow.ArrowException as error:
-        raise GroundupError(str(path), f"invalid Parquet ({first_line(error)})", "write the file again") from None
+        raise GroundupError(
+            str(path), f"invalid Parquet ({first_line(error)})", "write the file again"
+        ) from None

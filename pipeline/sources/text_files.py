@@ -17,7 +17,7 @@ def read_text(path: Path) -> Iterator[Row]:
     block: list[str] = []
     size, start = 0, 1
     for number, line in enumerate(decoded_lines(path), start=1):
-        if size >= BLOCK_CHARACTERS and not line.strip() or size >= 2 * BLOCK_CHARACTERS:
+        if (size >= BLOCK_CHARACTERS and not line.strip()) or size >= 2 * BLOCK_CHARACTERS:
             yield _row(path, block, start)
             block, size, start = [], 0, number
         block.append(line)

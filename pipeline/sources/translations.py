@@ -20,10 +20,15 @@ def read_gettext(path: Path) -> Iterator[Row]:
     try:
         catalogue = polib.pofile(str(path)) if path.suffix == ".po" else polib.mofile(str(path))
     except UnicodeDecodeError as error:
-        raise GroundupError(str(path), f"byte {error.start + 1} is not {error.encoding}",
-                            "save the catalogue as UTF-8 and say so in its header") from None
+        raise GroundupError(
+            str(path),
+            f"byte {error.start + 1} is not {error.encoding}",
+            "save the catalogue as UTF-8 and say so in its header",
+        ) from None
     except (OSError, ValueError) as error:
-        raise GroundupError(str(path), f"invalid catalogue ({first_line(error)})", "check it with msgfmt -c") from None
+        raise GroundupError(
+            str(path), f"invalid catalogue ({first_line(error)})", "check it with msgfmt -c"
+        ) from None
     for number, entry in enumerate(catalogue, start=1):
         if entry.msgid and entry.msgstr and not entry.obsolete and "fuzzy" not in entry.flags:
             line = getattr(entry, "linenum", None)  # compiled catalogues have none
@@ -49,4 +54,6 @@ def read_tmx(path: Path) -> Iterator[Row]:
             yield Row(values, f"{path} unit {number}")
             element.clear()
     except ElementTree.ParseError as error:
-        raise GroundupError(f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file") from None
+        raise GroundupError(
+            f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file"
+        ) from None

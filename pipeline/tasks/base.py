@@ -40,7 +40,7 @@ class Task(ABC):
     pipeline_tag: ClassVar[str] = "text-generation"
     """The Hub's name for what the model does."""
     usage: ClassVar[str] = ""
-    """Python for the model card that runs the model ``REPO`` with transformers alone; empty: what its tag suggests."""
+    """Python for the card: runs the model ``REPO`` with transformers alone; empty: what the tag suggests."""
 
     def __init__(self, settings: Finetune) -> None:
         self.settings = settings

@@ -61,8 +61,11 @@ def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
     """
     share, rest = divmod(global_batch, world_size())
     if rest:
-        raise GroundupError("global-batch", f"{global_batch} does not divide among {world_size()} processes",
-                            f"use a multiple of {world_size()}")
+        raise GroundupError(
+            "global-batch",
+            f"{global_batch} does not divide among {world_size()} processes",
+            f"use a multiple of {world_size()}",
+        )
     micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
     return micro, share // micro
 

@@ -25,8 +25,11 @@ class TrainingBlocks(Dataset):
         self.shards, self.length, self.blocks, self.seed = open_shards(directory), length, blocks, seed
         self.first = np.cumsum([0] + [len(shard) // length for shard in self.shards])
         if not self.first[-1]:
-            raise GroundupError(str(directory), f"there are fewer than {length} tokens to train on",
-                                "give more text, or a smaller --model.context")
+            raise GroundupError(
+                str(directory),
+                f"there are fewer than {length} tokens to train on",
+                "give more text, or a smaller --model.context",
+            )
         self.order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def __len__(self) -> int:
@@ -50,8 +53,11 @@ class EvaluationBlocks(Dataset):
         stride = length - 1
         whole = (len(ids) - 1) // stride
         if whole < 1:
-            raise GroundupError(str(directory), f"there are fewer than {length} held-out tokens",
-                                "give more text, a larger --held-out or a smaller --model.context")
+            raise GroundupError(
+                str(directory),
+                f"there are fewer than {length} held-out tokens",
+                "give more text, a larger --held-out or a smaller --model.context",
+            )
         self.ids, self.length, self.stride, self.whole = ids[: whole * stride + 1], length, stride, whole
 
     def __len__(self) -> int:

@@ -36,7 +36,7 @@ def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
 
 
 def last_checkpoint(directory: Path) -> Path | None:
-    """The newest whole checkpoint, or None. The Trainer writes its state last, so its absence marks a torn one."""
+    """The newest whole checkpoint, or None; the Trainer writes its state last, so a torn one has none."""
     found = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
     return next((path for path in found if _is_whole(path)), None)
 

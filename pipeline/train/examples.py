@@ -47,10 +47,13 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         kept = {normal(e.group) for e in held_out}
         parts = Parts([e for e in train if normal(e.group) not in kept], held_out)
         if len(parts.train) < len(train):
-            print(f"{task.name}: left {len(train) - len(parts.train)} training examples out that are held out too")
+            print(f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out")
     if not parts.train or not parts.held_out:
-        raise GroundupError(settings.data, f"{len(train)} usable examples do not make a training and a held-out part",
-                            "give more data with different inputs")
+        raise GroundupError(
+            settings.data,
+            f"{len(train)} usable examples do not make a training and a held-out part",
+            "give more data with different inputs",
+        )
     return parts
 
 
@@ -79,8 +82,14 @@ def encode(task: Task, examples: Sequence[Example], tokenizer: Any, config: Any,
         return task.encode({name: values[0] for name, values in batch.items()}, tokenizer, config)
 
     datasets.disable_progress_bars()
-    encoded = table.map(features, batched=True, batch_size=1, remove_columns=table.column_names,
-                        new_fingerprint=f"{task.name}-{seed}-{most}", load_from_cache_file=False)
+    encoded = table.map(
+        features,
+        batched=True,
+        batch_size=1,
+        remove_columns=table.column_names,
+        new_fingerprint=f"{task.name}-{seed}-{most}",
+        load_from_cache_file=False,
+    )
     if not len(encoded):
         raise GroundupError(f"task '{task.name}'", "no example fits into --max-tokens", "raise it")
     return encoded

@@ -66,7 +66,11 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
         results["from_scratch"] = bench.measure("from_scratch", fresh)
     for baseline, predictions in on_main(lambda: task.baselines(parts.train, parts.held_out)).items():
         results[baseline] = bench.judge(predictions)
-    on_main(lambda: write_json(out.path / "details.json", {row: r.details for row, r in results.items() if r.details}))
+    on_main(
+        lambda: write_json(
+            out.path / "details.json", {row: r.details for row, r in results.items() if r.details}
+        )
+    )
     return {row: result.metrics for row, result in results.items()}
 
 
@@ -158,11 +162,16 @@ def _line(example: Example, prediction: Prediction) -> str:
 def _pretrained(
     task: Task, tokenizer: PreTrainedTokenizerBase, start: str, train: Sequence[Example]
 ) -> PreTrainedModel:
-    model = load_model(start, task.model_class, pad_token_id=tokenizer.pad_token_id, **task.model_config(train))
+    model = load_model(
+        start, task.model_class, pad_token_id=tokenizer.pad_token_id, **task.model_config(train)
+    )
     longest = getattr(model.config, "max_position_embeddings", None)
     if longest and task.settings.max_tokens > longest:
-        raise GroundupError("--max-tokens", f"{task.settings.max_tokens} is longer than the {longest} positions of {start}",
-                            f"use at most {longest}")
+        raise GroundupError(
+            "--max-tokens",
+            f"{task.settings.max_tokens} is longer than the {longest} positions of {start}",
+            f"use at most {longest}",
+        )
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))
     return model
@@ -175,7 +184,9 @@ def _collator(tokenizer: PreTrainedTokenizerBase, feature: Mapping[str, Any]) ->
     return DataCollatorWithPadding(tokenizer, padding=True)
 
 
-def _generation(task: Task, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel) -> GenerationConfig | None:
+def _generation(
+    task: Task, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel
+) -> GenerationConfig | None:
     """How the saved model generates when nothing else is said; None for a model with another head."""
     if not model.can_generate():
         return None

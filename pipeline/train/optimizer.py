@@ -12,7 +12,7 @@ from pipeline.recipe import Pretrain
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """Two of torch's optimisers behind the interface of one (Jordan et al., 2024; Loshchilov and Hutter, 2019)."""
+    """Two of torch's optimisers behind one interface (Jordan et al., 2024; Loshchilov and Hutter, 2019)."""
 
     def __init__(self, muon: torch.optim.Muon, adamw: torch.optim.AdamW) -> None:
         self.parts = {"adamw": adamw, "muon": muon}
@@ -46,7 +46,7 @@ def build_muon(model: nn.Module, settings: Pretrain) -> MuonWithAdamW:
     """Muon for two-dimensional weights of the layers; AdamW, without decay on vectors, for all else."""
     matrices, embeddings, vectors = [], [], []
     for name, parameter in model.named_parameters():
-        if parameter.ndim == 2 and ".layers." in f".{name}" or parameter.ndim == 2 and ".h." in f".{name}":
+        if parameter.ndim == 2 and {"layers", "h"} & set(name.split(".")):
             matrices.append(parameter)
         else:
             (embeddings if parameter.ndim >= 2 else vectors).append(parameter)

@@ -73,7 +73,11 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         train_dataset=training,
         eval_dataset=held_out,
         optimizers=(build_muon(model, settings) if settings.optimizer == "muon" else None, None),
-        callbacks=[log, Bar("pretrain", settings.global_batch * context), Samples(settings.prompts, tokenizer, log)],
+        callbacks=[
+            log,
+            Bar("pretrain", settings.global_batch * context),
+            Samples(settings.prompts, tokenizer, log),
+        ],
     )
     trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
     train_or_resume(trainer, out.checkpoints)

@@ -106,8 +106,11 @@ class Bar(TrainerCallback):
         self.began, self.first = time.monotonic(), state.global_step
         if state.is_world_process_zero and sys.stdout.isatty():
             self.progress = Progress(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[facts]}"), TimeRemainingColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[facts]}"),
+                TimeRemainingColumn(),
             )
             self.progress.add_task(self.title, total=state.max_steps, completed=state.global_step, facts="")
             self.progress.start()
@@ -135,7 +138,10 @@ class Bar(TrainerCallback):
         elif now - self.said >= _QUIET_SECONDS or state.global_step == state.max_steps:
             self.said = now
             left = (state.max_steps - state.global_step) / pace
-            print(f"{self.title} step {state.global_step}/{state.max_steps} · {facts} · {left:.0f} s left", flush=True)
+            print(
+                f"{self.title} step {state.global_step}/{state.max_steps} · {facts} · {left:.0f} s left",
+                flush=True,
+            )
 
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -159,15 +165,23 @@ class Samples(TrainerCallback):
         **_: object,
     ) -> None:
         if self.prompts and state.is_world_process_zero:
-            self.log.append({"step": state.global_step, "samples": continuations(
-                model, self.tokenizer, self.prompts, self.new_tokens)})
+            self.log.append(
+                {
+                    "step": state.global_step,
+                    "samples": continuations(model, self.tokenizer, self.prompts, self.new_tokens),
+                }
+            )
 
 
-def continuations(model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int) -> list[dict[str, str]]:
+def continuations(
+    model: Any, tokenizer: Any, prompts: Sequence[str], new_tokens: int
+) -> list[dict[str, str]]:
     """What the model writes after each prompt, greedily, with a mild penalty on repetition."""
     from pipeline.evaluate.predict import generate_texts
 
-    plain = getattr(model, "_orig_mod", model)  # generation changes shapes at every token; uncompiled it is faster
+    plain = getattr(
+        model, "_orig_mod", model
+    )  # generation changes shapes at every token; uncompiled it is faster
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
     texts = generate_texts(plain, tokenizer, ids, new_tokens, len(ids), repetition_penalty=1.3)
     plain.train()

@@ -38,7 +38,9 @@ def test_a_pass_sees_every_block_once_and_passes_differ(shards: Path) -> None:
 def test_evaluation_predicts_each_token_once(shards: Path) -> None:
     blocks = EvaluationBlocks(shards, length=8, tokens=100)
     predicted = [t for i in range(len(blocks)) for t in blocks[i]["input_ids"][1:].tolist()]
-    assert predicted == blocks.predicted == np.concatenate(open_shards(shards))[1 : len(predicted) + 1].tolist()
+    assert (
+        predicted == blocks.predicted == np.concatenate(open_shards(shards))[1 : len(predicted) + 1].tolist()
+    )
 
 
 def test_too_little_text_says_what_to_do(shards: Path) -> None:
@@ -50,7 +52,9 @@ def test_training_order_brings_like_lengths_together_and_loses_none() -> None:
     lengths = [(i * 37) % 100 + 1 for i in range(640)]
     order = training_order(lengths, global_batch=16, steps=40, seed=0)
     assert sorted(order) == list(range(640))
-    spread = [max(batch) - min(batch) for batch in
-              ([lengths[i] for i in order[s : s + 16]] for s in range(0, 640, 16))]
+    spread = [
+        max(batch) - min(batch)
+        for batch in ([lengths[i] for i in order[s : s + 16]] for s in range(0, 640, 16))
+    ]
     assert sum(spread) / len(spread) < 10
     assert order == training_order(lengths, global_batch=16, steps=40, seed=0)

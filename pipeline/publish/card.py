@@ -1,0 +1,147 @@
+"""The model card, written from a run's own manifests and metrics."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from pipeline.errors import GroundupError
+from pipeline.provenance import describe_hardware
+from pipeline.publish.data_sources import hub_identifier, without_directories
+from pipeline.publish.facts import Facts
+from pipeline.publish.usage import usage
+from pipeline.recipe import Recipe, as_settings, load_recipe, recipe_names
+from pipeline.stages import Run
+
+METRIC_NAMES = {
+    "bits_per_byte": "Bits per byte",
+    "macro_f1": "Macro F1",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "f1": "F1",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+}
+"""Metrics whose name is not their key in words."""
+_HUB_METRICS = {"macro_f1": "f1", "rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge"}
+"""The Hub's identifiers of metrics that are called otherwise here."""
+
+
+def model_card(run: Run, stage: str, repo: str) -> str:
+    """The README of a published stage: metadata with ``model-index``, then prose and tables.
+
+    Args:
+        run: the run that the stage is part of.
+        stage: ``pretrain`` or ``finetune/TASK``, finished.
+        repo: name on the Hub, ``user/name``.
+
+    Raises:
+        GroundupError: when a file of the run is missing or damaged, or the metadata reads back changed.
+    """
+    facts = Facts(run, stage)
+    metadata = card_metadata(facts, repo)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown, not HTML
+    )
+    environment.filters.update(cell=_cell, number=_number, metric_name=_metric_name)
+    body = environment.get_template("card.md.j2").render(
+        facts=facts,
+        repo=repo,
+        title=repo.rpartition("/")[2],
+        code=usage(repo, facts.task, facts.prompt, facts.chats),
+        command=reproduce(run.recipe, stage, facts.settings),
+        hardware=describe_hardware(facts.manifest["hardware"]),
+    )
+    card = ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n{body}")
+    if card.data.to_dict() != metadata.to_dict():
+        raise GroundupError(f"the card of {stage}", "its metadata reads back changed", "report this as a bug")
+    return str(card)
+
+
+def card_metadata(facts: Facts, repo: str) -> ModelCardData:
+    """What the Hub indexes: language, task, data sets, base model and results."""
+    hub_data = [hub_identifier(spec) for manifest in facts.lineage.values() for spec in manifest["data"]]
+    tags = ["groundup", facts.config["model_type"], *([facts.task_name] if facts.task_name else [])]
+    return ModelCardData(
+        language=facts.run.recipe.language,
+        library_name="transformers",
+        pipeline_tag=facts.pipeline_tag,
+        tags=list(dict.fromkeys(tags)),
+        datasets=sorted({name for name in hub_data if name}) or None,
+        base_model=facts.base_model or None,
+        metrics=sorted({_HUB_METRICS.get(name, name) for name in facts.measured}) or None,
+        model_name=repo.rpartition("/")[2],
+        eval_results=_results(facts) or None,
+    )
+
+
+def _results(facts: Facts) -> list[EvalResult]:
+    sources = facts.evaluated_on
+    return [
+        EvalResult(
+            task_type=facts.pipeline_tag,
+            task_name=facts.task_name or "language modelling",
+            dataset_type=" + ".join(source.identifier for source in sources) or "local",
+            dataset_name=" + ".join(source.name for source in sources) or facts.run.recipe.name,
+            dataset_split="held-out",
+            metric_type=_HUB_METRICS.get(name, name),
+            metric_name=_metric_name(name),
+            metric_value=value,
+        )
+        for name, value in facts.measured.items()
+    ]
+
+
+def reproduce(recipe: Recipe, stage: str, settings: Mapping[str, Any]) -> str:
+    """The command that makes the stage again, with every setting that differs from the recipe's own."""
+    packaged = recipe.name in recipe_names()
+    declared = load_recipe(recipe.name) if packaged else recipe
+    _, _, task = stage.partition("/")
+    plain = without_directories(as_settings(declared))
+    own = {**plain, "finetune": plain["tasks"].get(task)}
+    verb = ["finetune", "--task", task] if task else ["pretrain"]
+    words = ["groundup", *verb, "--recipe", recipe.name if packaged else f"{recipe.name}.py"]
+    for section, value in settings.items():
+        words += _flags(section, value, own.get(section))
+    return shlex.join(words)
+
+
+def _flags(name: str, value: Any, declared: Any) -> list[str]:
+    """A setting as the command line spells it, or nothing where the recipe says the same."""
+    if isinstance(value, dict):
+        known = declared if isinstance(declared, dict) else {}
+        return [w for key, entry in value.items() for w in _flags(f"{name}.{key}", entry, known.get(key))]
+    if value == declared:
+        return []
+    name = name.replace("_", "-")
+    if isinstance(value, bool):
+        section, _, setting = name.rpartition(".")
+        return [f"--{section}.{setting}" if value else f"--{section}.no-{setting}"]
+    return [f"--{name}", *map(str, value)] if isinstance(value, list) else [f"--{name}", str(value)]
+
+
+def _metric_name(name: str) -> str:
+    return METRIC_NAMES.get(name) or name.replace("_", " ").capitalize()
+
+
+def _number(value: float | None) -> str:
+    """A number in four significant digits, whole ones in full; a dash where a row has no such metric."""
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _cell(value: Any) -> str:
+    """Text that stays inside one cell of a Markdown table."""
+    return " ".join(str(value).split()).replace("|", r"\|")

