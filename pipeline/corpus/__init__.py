@@ -1,0 +1,1 @@
+"""Clean documents from rows of text: cleaning, duplicates, personal data, split, datasheet."""
