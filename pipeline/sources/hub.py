@@ -9,14 +9,16 @@ from pipeline.sources.base import Row
 
 
 def read_hub(name: str, split: str) -> Iterator[Row]:
-    """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed without a download of the whole."""
+    """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed without a download of the whole; labels by their names."""
     import datasets
 
     repository, _, configuration = name.partition(":")
     try:
         stream = datasets.load_dataset(repository, configuration or None, split=split, streaming=True)
+        labels = {n: f for n, f in (stream.features or {}).items() if isinstance(f, datasets.ClassLabel)}
         for number, values in enumerate(stream, start=1):
-            yield Row(values, f"hub:{name} {split} row {number}")
+            named = {n: f.int2str(values[n]) for n, f in labels.items() if values[n] in range(f.num_classes)}
+            yield Row({**values, **named}, f"hub:{name} {split} row {number}")
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreachable(name, error) from None
 

@@ -1,0 +1,21 @@
+"""Writing systems, as far as metrics and baselines must know them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import islice
+
+_SPACELESS = "\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_WORD = re.compile(f"[{_SPACELESS}]|[^\\W{_SPACELESS}]+")
+
+
+def words(text: str) -> list[str]:
+    """Words in lower case; each character is one where a script puts no spaces between words."""
+    return _WORD.findall(text.casefold())
+
+
+def is_spaceless(texts: Iterable[str]) -> bool:
+    """Whether more than a fifth of the letters (of the first texts) are of such a script."""
+    letters = [c for text in islice(texts, 1000) for c in text[:200] if c.isalpha()]
+    return 5 * sum(bool(re.match(f"[{_SPACELESS}]", c)) for c in letters) > len(letters)

@@ -1,0 +1,42 @@
+"""A row's value in a column, or what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.errors import GroundupError, nearest
+from pipeline.sources.base import Row
+
+
+def column(row: Row, name: str, flag: str) -> Any:
+    """A row's value in a column.
+
+    Raises:
+        GroundupError: when the column is missing or empty, naming the nearest one that is there.
+    """
+    if name not in row.values:
+        raise GroundupError(
+            row.place,
+            f"there is no column '{name}' ({nearest(name, map(str, row.values))})",
+            f"name the right column with --{flag}",
+        )
+    value = row.values[name]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        raise GroundupError(row.place, f"the column '{name}' is empty", "fill it in or delete the row")
+    return value
+
+
+def text_column(row: Row, name: str, flag: str) -> str:
+    """The same for text, numbers included.
+
+    Raises:
+        GroundupError: also when the value is neither.
+    """
+    value = column(row, name, flag)
+    if not isinstance(value, str | int | float):
+        raise GroundupError(
+            row.place,
+            f"the column '{name}' holds a {type(value).__name__} and no text",
+            f"name a column of text with --{flag}",
+        )
+    return str(value)

