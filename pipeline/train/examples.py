@@ -47,13 +47,16 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         kept = {normal(e.group) for e in held_out}
         parts = Parts([e for e in train if normal(e.group) not in kept], held_out)
         if len(parts.train) < len(train):
-            print(f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out")
+            print(
+                f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out"
+            )
     if not parts.train or not parts.held_out:
         raise GroundupError(
             settings.data,
             f"{len(train)} usable examples do not make a training and a held-out part",
             "give more data with different inputs",
         )
+    task.check(parts.train, parts.held_out)
     return parts
 
 

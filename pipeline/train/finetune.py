@@ -52,7 +52,6 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
     """
     task = task_named(name, settings)
     tokenizer = load_tokenizer(start)
-    tokenizer.padding_side = "right"
     task.prepare_tokenizer(tokenizer)
     parts = read_examples(task, held_out, seed)
     print_once(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")

@@ -118,7 +118,9 @@ class MeasuringTrainer(Trainer):
 
 def _held_out_loss(trainer: Trainer) -> float:
     """Of the finished model; measured already when a measurement fell on the last step."""
-    last = next((entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry), {"step": -1})
+    last = next(
+        (entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry), {"step": -1}
+    )
     measured = last if last["step"] == trainer.state.global_step else trainer.evaluate()
     return measured["eval_loss"]
 

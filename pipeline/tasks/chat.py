@@ -1,0 +1,261 @@
+"""Chat: a conversation so far to the assistant's next message."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.errors import GroundupError, nearest
+from pipeline.sources import Row
+from pipeline.sources.columns import column, text_column
+from pipeline.tasks.base import IGNORED, Example, Prediction, Task, tokens
+
+TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+"""Roles and ends are special tokens; what the assistant says is marked as such for other trainers too."""
+
+_SPECIAL = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+_ROLES = {
+    "system": "system",
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "gpt": "assistant",
+    "bot": "assistant",
+    "model": "assistant",
+}
+
+Message = dict[str, str]
+
+
+class Chat(Task):
+    """Fine-tunes on conversations; the loss is on the assistant's tokens alone."""
+
+    name = "chat"
+    main_metric = "loss"
+    lower_is_better = True
+
+    def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
+        """A column of messages (role and content, or ShareGPT's from and value), or prompt and response."""
+        for row in rows:
+            messages = _alternating(self._messages(row))
+            if not any(m["role"] == "assistant" for m in messages[1:]):
+                raise GroundupError(
+                    row.place, "no message of the assistant follows another", "complete the conversation"
+                )
+            first = next(m["content"] for m in messages if m["role"] == "user")
+            yield Example({"messages": messages}, row.place, group=row.group or first)
+
+    def _messages(self, row: Row) -> list[Message]:
+        names = [n for n in (self.settings.text_column, "messages", "conversations") if n in row.values]
+        name = names[0] if names else self.settings.text_column
+        value = column(row, name, "text-column")
+        if isinstance(value, list):
+            return [_message(entry, row.place, number) for number, entry in enumerate(value, start=1)]
+        answer = text_column(row, self.settings.label_column, "label-column")
+        return [
+            {"role": "user", "content": text_column(row, name, "text-column")},
+            {"role": "assistant", "content": answer},
+        ]
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """A chat template, where there is none; remembers the tokenizer for the unigram baseline."""
+        self._tokenizer = tokenizer
+        if not tokenizer.chat_template:
+            missing = [token for token in _SPECIAL if token not in tokenizer.get_vocab()]
+            tokenizer.add_special_tokens({"additional_special_tokens": missing})
+            tokenizer.chat_template = TEMPLATE
+            tokenizer.eos_token = "<|end|>"
+
+    def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
+        """A reply ends where the assistant's message does."""
+        return {"eos_token_id": self._tokenizer.eos_token_id}
+
+    def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
+        """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end."""
+        features: list[tuple[list[int], list[int]]] = []
+        part: list[Message] = []
+        for exchange in _exchanges(fields["messages"]):
+            grown = part + exchange
+            if part and len(_labelled(grown, tokenizer)[0]) > self.settings.max_tokens:
+                features.append(_labelled(part, tokenizer))
+                grown = exchange
+            part = grown
+        features.append(_labelled(part, tokenizer))
+        most = self.settings.max_tokens
+        cut = [(ids[:most], labels[:most]) for ids, labels in features]
+        kept = [(ids, labels) for ids, labels in cut if any(label != IGNORED for label in labels[1:])]
+        return {"input_ids": [ids for ids, _ in kept], "labels": [labels for _, labels in kept]}
+
+    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+        """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message."""
+        encoded = [self.encode(e.fields, tokenizer, model.config) for e in examples]
+        surprise = self._surprise(model, tokenizer, encoded)
+        replies = self._replies(model, tokenizer, examples)
+        return [
+            {
+                "prediction": reply,
+                "nats": nats,
+                "tokens": _count(features),
+                "bytes": _size(features, tokenizer),
+            }
+            for reply, nats, features in zip(replies, surprise, encoded, strict=True)
+        ]
+
+    def _surprise(self, model: Any, tokenizer: Any, encoded: Sequence[dict[str, list[Any]]]) -> list[float]:
+        import torch
+        from transformers import DataCollatorWithPadding
+
+        from pipeline.evaluate.predict import forward_batches
+
+        owners = [i for i, features in enumerate(encoded) for _ in features["input_ids"]]
+        labels = [labels for features in encoded for labels in features["labels"]]
+        inputs = [{"input_ids": ids} for features in encoded for ids in features["input_ids"]]
+        nats = [0.0] * len(encoded)
+        collate = DataCollatorWithPadding(tokenizer)
+        for batch, outputs in forward_batches(model, inputs, collate, self.settings.evaluation_batch):
+            for row, number in enumerate(batch):
+                target = torch.tensor(labels[number][1:], device=outputs.logits.device)
+                logits = outputs.logits[row, : len(target)].float()
+                loss = torch.nn.functional.cross_entropy(
+                    logits, target, ignore_index=IGNORED, reduction="sum"
+                )
+                nats[owners[number]] += float(loss)
+        return nats
+
+    def _replies(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[str]:
+        from pipeline.evaluate.predict import generate_texts
+
+        prompts = []
+        for example in examples:
+            opening = _opening(example.fields["messages"])
+            text = tokenizer.apply_chat_template(opening, tokenize=False, add_generation_prompt=True)
+            prompts.append(tokens(tokenizer, text)[-self.settings.max_tokens :])
+        return generate_texts(
+            model, tokenizer, prompts, self.settings.max_new_tokens, self.settings.evaluation_batch
+        )
+
+    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+        """Mean loss (nats) and perplexity per assistant token, and bits per byte of what the assistant says."""
+        nats, count = sum(p["nats"] for p in predictions), sum(p["tokens"] for p in predictions)
+        size = sum(p["bytes"] for p in predictions)
+        loss = nats / max(1, count)
+        return {
+            "loss": loss,
+            "perplexity": math.exp(min(loss, 700.0)),
+            "bits_per_byte": nats / (math.log(2) * max(1, size)),
+        }
+
+    def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
+        """A model that knows how often the assistant uses each token, and nothing else (add-one smoothing)."""
+        counts: Counter[int] = Counter()
+        for example in train:
+            counts.update(_assistant_tokens(self.encode(example.fields, self._tokenizer, None)))
+        total = sum(counts.values()) + len(self._tokenizer)
+        common = self._tokenizer.decode([t for t, _ in counts.most_common(8)], skip_special_tokens=True)
+        predictions = []
+        for example in held_out:
+            features = self.encode(example.fields, self._tokenizer, None)
+            nats = sum(-math.log((counts[t] + 1) / total) for t in _assistant_tokens(features))
+            predictions.append(
+                {
+                    "prediction": common,
+                    "nats": nats,
+                    "tokens": _count(features),
+                    "bytes": _size(features, self._tokenizer),
+                }
+            )
+        return {"unigram": predictions}
+
+
+def _message(entry: Any, place: str, number: int) -> Message:
+    where = f"{place} message {number}"
+    if not isinstance(entry, Mapping):
+        raise GroundupError(where, "it is no object", 'write {"role": "user", "content": "…"}')
+    role, content = entry.get("role", entry.get("from")), entry.get("content", entry.get("value"))
+    if role not in _ROLES:
+        raise GroundupError(
+            where,
+            f"the role '{role}' is unknown ({nearest(str(role), _ROLES)})",
+            "use system, user or assistant",
+        )
+    if not isinstance(content, str):
+        raise GroundupError(where, "its content is no text", "give every message its text as 'content'")
+    return {"role": _ROLES[role], "content": content}
+
+
+def _alternating(messages: Iterable[Message]) -> list[Message]:
+    """Messages without empty ones, successive ones of one role joined; one that begins with a reply loses it."""
+    joined: list[Message] = []
+    for message in messages:
+        if not message["content"].strip():
+            continue
+        if joined and joined[-1]["role"] == message["role"]:
+            joined[-1] = {**message, "content": f"{joined[-1]['content']}\n{message['content']}"}
+        elif message["role"] != "assistant" or any(m["role"] == "user" for m in joined):
+            joined.append(message)
+    return joined
+
+
+def _exchanges(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    """Everything up to and with each reply; what no reply follows is left out."""
+    part: list[Message] = []
+    for message in messages:
+        part.append(message)
+        if message["role"] == "assistant":
+            yield part
+            part = []
+
+
+def _opening(messages: Sequence[Message]) -> list[Message]:
+    first = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
+    return list(messages[:first])
+
+
+def _labelled(messages: Sequence[Message], tokenizer: Any) -> tuple[list[int], list[int]]:
+    """Tokens of a conversation, and those of the assistant as labels, under any chat template.
+
+    What a template adds between the prompt for a reply and the end of that reply is the assistant's.
+    """
+    ids: list[int] = []
+    labels: list[int] = []
+    done = ""
+    for number, message in enumerate(messages):
+        if message["role"] != "assistant":
+            continue
+        prompt = tokenizer.apply_chat_template(messages[:number], tokenize=False, add_generation_prompt=True)
+        whole = tokenizer.apply_chat_template(messages[: number + 1], tokenize=False)
+        if not prompt.startswith(done) or not whole.startswith(prompt):
+            raise GroundupError(
+                "chat template",
+                "it changes earlier messages as a conversation grows",
+                "use a model whose template only adds",
+            )
+        question, answer = tokens(tokenizer, prompt[len(done) :]), tokens(tokenizer, whole[len(prompt) :])
+        ids += question + answer
+        labels += [IGNORED] * len(question) + answer
+        done = whole
+    return ids, labels
+
+
+def _assistant_tokens(features: Mapping[str, list[Any]]) -> Iterator[int]:
+    for labels in features["labels"]:
+        yield from (label for label in labels[1:] if label != IGNORED)
+
+
+def _count(features: Mapping[str, list[Any]]) -> int:
+    return sum(1 for _ in _assistant_tokens(features))
+
+
+def _size(features: Mapping[str, list[Any]], tokenizer: Any) -> int:
+    """Bytes of what the assistant says in them."""
+    return len(tokenizer.decode(list(_assistant_tokens(features)), skip_special_tokens=True).encode())
