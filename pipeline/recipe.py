@@ -177,11 +177,9 @@ class Recipe:
         Raises:
             GroundupError: naming the setting and what to do.
         """
-        for section, training in [
-            ("pretrain", self.pretrain),
-            *((f"tasks.{t}", f) for t, f in self.tasks.items()),
-        ]:
-            _check_training(section, training)
+        _check_training("pretrain", self.pretrain)
+        for task, settings in self.tasks.items():
+            _check_training(f"tasks.{task}", settings)
         _require(
             0 < self.held_out < 0.9,
             "held-out",

@@ -37,7 +37,9 @@ def test_every_stage_is_complete(run: Path) -> None:
     for stage in ("corpus", "tokenizer", "pretrain", *(f"finetune/{task}" for task in TASKS)):
         manifest = _json(run / stage / "manifest.json")
         assert manifest["complete"] and manifest["stage"] == stage
-        assert {"versions", "hardware", "settings", "fingerprint", "timings", "seed", "git_commit"} <= set(manifest)
+        assert {"versions", "hardware", "settings", "fingerprint", "timings", "seed", "git_commit"} <= set(
+            manifest
+        )
         assert not (run / stage / "checkpoints").exists()
 
 
@@ -56,7 +58,9 @@ def test_a_task_is_measured_beside_its_rivals(run: Path, task: str) -> None:
 def test_pretraining_is_measured_in_bits_per_byte(run: Path) -> None:
     metrics = _json(run / "pretrain" / "metrics.json")
     assert all(0 < metrics[row]["bits_per_byte"] < 12 for row in ("model", "unigram", "xz"))
-    steps = [entry["step"] for entry in map(json.loads, (run / "pretrain" / "log.jsonl").open()) if "loss" in entry]
+    steps = [
+        entry["step"] for entry in map(json.loads, (run / "pretrain" / "log.jsonl").open()) if "loss" in entry
+    ]
     assert steps == [1, 2, 3, 4, 5, 6]
 
 
@@ -112,14 +116,20 @@ def test_a_changed_setting_redoes_its_stage_and_no_earlier_one(
     groundup: Groundup, tiny: Path, whole_run: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(whole_run / "tiny", tmp_path / "tiny")
-    done = groundup("pretrain", "--recipe", tiny, "--runs", tmp_path, "--pretrain.steps", "2", "--pretrain.log-every", "2")
+    done = groundup(
+        "pretrain", "--recipe", tiny, "--runs", tmp_path, "--pretrain.steps", "2", "--pretrain.log-every", "2"
+    )
     assert done.returncode == 0, done.stderr
     assert "corpus: done before" in done.stdout and "tokenizer: done before" in done.stdout
     assert _json(tmp_path / "tiny" / "pretrain" / "metrics.json")["model"]["steps"] == 2
 
 
-def test_own_data_and_a_published_start(groundup: Groundup, tiny: Path, whole_run: Path, tmp_path: Path) -> None:
-    rows = [f"{text},{stars}" for n in range(40) for text, stars in ((f"good day {n}", 5), (f"bad day {n}", 1))]
+def test_own_data_and_a_published_start(
+    groundup: Groundup, tiny: Path, whole_run: Path, tmp_path: Path
+) -> None:
+    rows = [
+        f"{text},{stars}" for n in range(40) for text, stars in ((f"good day {n}", 5), (f"bad day {n}", 1))
+    ]
     (tmp_path / "my.csv").write_text("review,stars\n" + "\n".join(rows), "utf-8")
     done = groundup(
         "finetune", "--task", "sentiment", "--data", tmp_path / "my.csv", "--text-column", "review",
@@ -135,10 +145,16 @@ def test_own_data_and_a_published_start(groundup: Groundup, tiny: Path, whole_ru
 def test_an_interrupted_run_saves_and_ends_where_an_uninterrupted_one_does(
     groundup: Groundup, tiny: Path, whole_run: Path, tmp_path: Path
 ) -> None:
-    shutil.copytree(whole_run / "tiny", tmp_path / "tiny", ignore=shutil.ignore_patterns("pretrain", "finetune"))
+    shutil.copytree(
+        whole_run / "tiny", tmp_path / "tiny", ignore=shutil.ignore_patterns("pretrain", "finetune")
+    )
     arguments = ["pretrain", "--recipe", str(tiny), "--runs", str(tmp_path)]
     first = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     log = tmp_path / "tiny" / "pretrain" / "log.jsonl"
     while first.poll() is None and not (log.is_file() and log.stat().st_size):
@@ -151,7 +167,9 @@ def test_an_interrupted_run_saves_and_ends_where_an_uninterrupted_one_does(
     assert not _json(tmp_path / "tiny" / "pretrain" / "manifest.json")["complete"]
     second = groundup(*arguments)
     assert second.returncode == 0 and "goes on where it was cut off" in second.stdout, second.stderr
-    weights = [(runs / "tiny" / "pretrain" / "model.safetensors").read_bytes() for runs in (whole_run, tmp_path)]
+    weights = [
+        (runs / "tiny" / "pretrain" / "model.safetensors").read_bytes() for runs in (whole_run, tmp_path)
+    ]
     assert weights[0] == weights[1]
     steps = [entry["step"] for entry in map(json.loads, log.open()) if "loss" in entry]
     assert steps == [1, 2, 3, 4, 5, 6]

@@ -10,7 +10,8 @@ from pipeline.recipe import Corpus
 _FILTERS = {
     "too_short": "shorter than {least} characters",
     "exact_duplicates": "the same as an earlier document, but for case and white space",
-    "near_duplicates": "word 5-grams with a Jaccard similarity of {near} or more to an earlier document (MinHash, 128 hashes)",
+    "near_duplicates": "word 5-grams with a Jaccard similarity of {near} or more to an earlier document "
+    "(MinHash, 128 hashes)",
 }
 
 
@@ -26,8 +27,9 @@ def datasheet(
     lines = [
         "# Data sheet of the corpus",
         "",
-        f"{documents['read']:,} documents were read and {documents['kept']:,} kept: {documents['train']:,} to train on "
-        f"({characters['train']:,} characters) and {documents['validation']:,} held out ({characters['validation']:,}).",
+        f"{documents['read']:,} documents were read and {documents['kept']:,} kept: {documents['train']:,} to "
+        f"train on ({characters['train']:,} characters) and {documents['validation']:,} held out "
+        f"({characters['validation']:,}).",
         "",
         "## Sources",
         "",

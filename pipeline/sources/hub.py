@@ -9,7 +9,7 @@ from pipeline.sources.base import Row
 
 
 def read_hub(name: str, split: str) -> Iterator[Row]:
-    """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed without a download of the whole; labels by their names."""
+    """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed, with labels by their names."""
     import datasets
 
     repository, _, configuration = name.partition(":")

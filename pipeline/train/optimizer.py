@@ -44,7 +44,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
 
 def build_muon(model: nn.Module, settings: Pretrain) -> MuonWithAdamW:
     """Muon for two-dimensional weights of the layers; AdamW, without decay on vectors, for all else."""
-    matrices, embeddings, vectors = [], [], []
+    matrices: list[nn.Parameter] = []
+    embeddings: list[nn.Parameter] = []
+    vectors: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2 and {"layers", "h"} & set(name.split(".")):
             matrices.append(parameter)

@@ -15,7 +15,17 @@ def _launch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     accelerate = Path(sys.executable).with_name("accelerate")
     config = ROOT / "recipes" / "launch" / "ddp_cpu.yaml"
     return subprocess.run(
-        [accelerate, "launch", "--config_file", config, "--main_process_port", "0", "-m", "pipeline", *arguments],
+        [
+            accelerate,
+            "launch",
+            "--config_file",
+            config,
+            "--main_process_port",
+            "0",
+            "-m",
+            "pipeline",
+            *arguments,
+        ],
         cwd=ROOT,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -28,10 +38,17 @@ def _launch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def test_two_processes_reach_the_same_loss(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
     done = _launch("pretrain", "--recipe", tiny, "--runs", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    one, two = (json.loads((runs / "tiny" / "pretrain" / "metrics.json").read_text()) for runs in (whole_run, tmp_path))
+    one, two = (
+        json.loads((runs / "tiny" / "pretrain" / "metrics.json").read_text())
+        for runs in (whole_run, tmp_path)
+    )
     assert abs(one["model"]["loss"] - two["model"]["loss"]) < 1e-3
     logs = [
-        [json.loads(line)["loss"] for line in (runs / "tiny" / "pretrain" / "log.jsonl").open() if '"loss"' in line]
+        [
+            json.loads(line)["loss"]
+            for line in (runs / "tiny" / "pretrain" / "log.jsonl").open()
+            if '"loss"' in line
+        ]
         for runs in (whole_run, tmp_path)
     ]
     assert len(logs[0]) == len(logs[1]) == 6
@@ -39,6 +56,8 @@ def test_two_processes_reach_the_same_loss(tiny: Path, whole_run: Path, tmp_path
 
 
 def test_an_error_in_the_first_process_ends_all(tiny: Path, tmp_path: Path) -> None:
-    done = _launch("pretrain", "--recipe", tiny, "--runs", tmp_path, "--corpus.sources", tmp_path / "nothing.txt")
+    done = _launch(
+        "pretrain", "--recipe", tiny, "--runs", tmp_path, "--corpus.sources", tmp_path / "nothing.txt"
+    )
     assert done.returncode != 0
     assert "nothing.txt" in done.stderr
