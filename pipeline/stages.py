@@ -71,10 +71,15 @@ class Run:
             raise GroundupError(
                 f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages)
             )
-        for need in stages[name].needs:
-            self.finish(need)
-        _finish(self, stages[name])
+        for stage in _chain(stages, name):
+            _finish(self, stage)
         return self.artifact(name)
+
+
+def _chain(stages: Mapping[str, Stage], name: str) -> list[Stage]:
+    """A stage after all that it needs, each once."""
+    before = [stage for need in stages[name].needs for stage in _chain(stages, need)]
+    return [*{stage.name: stage for stage in before}.values(), stages[name]]
 
 
 def _finish(run: Run, stage: Stage) -> None:

@@ -38,6 +38,7 @@ recipe = Recipe(
             max_tokens=2048,
             max_new_tokens=256,
             steps=1000,
+            micro_batch=4,
             learning_rate=2e-5,
             from_scratch=False,
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import transformers
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.errors import GroundupError, first_line
 from pipeline.sources.base import package_files
@@ -27,6 +27,16 @@ def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"  # positions of labels and offsets count from the left
     return tokenizer
+
+
+def load_config(start: str) -> PretrainedConfig:
+    """The configuration of a published model, without its weights.
+
+    Raises:
+        GroundupError: when there is none to be had.
+    """
+    place, options = _place(start)
+    return _load(start, transformers.AutoConfig, place, options)
 
 
 def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.base import FILES
+from pipeline.sources.base import hub_name
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,6 @@ SOURCES: dict[str, DataSource] = {
 }
 """Known sources by the beginning of their spec; the longest one that fits counts."""
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-
 
 def data_source(spec: str) -> DataSource:
     """What is known of a source, by its spec (pipeline/sources/base.py)."""
@@ -147,10 +145,7 @@ def data_source(spec: str) -> DataSource:
 
 def hub_identifier(spec: str) -> str:
     """The ``OWNER/NAME`` of a spec that means the Hub, or nothing."""
-    scheme, colon, rest = spec.partition(":")
-    name = rest.partition(":")[0] if scheme == "hub" and colon else scheme
-    is_path = scheme != "hub" and (Path(spec).suffix.lower() in FILES or Path(spec).exists())
-    return name if _HUB_NAME.fullmatch(name) and not is_path and not name.startswith(".") else ""
+    return hub_name(spec).partition(":")[0]
 
 
 def _package(import_name: str) -> DataSource:

@@ -58,11 +58,14 @@ def print_metrics(artifact: Artifact) -> None:
     if not is_main():
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
-    console = Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
-    console.print(Text(stage, style="bold"))
-    console.print(_table(metrics))
+    print_table(Text(stage, style="bold"), _table(metrics))
     for sentence in verdicts(stage, metrics):
-        console.print(Text(sentence), soft_wrap=True)
+        print(sentence)
+
+
+def print_table(*parts: Table | Text) -> None:
+    """Print tables and their titles: as wide as the terminal, or as they are where there is none."""
+    Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False).print(*parts, sep="\n")
 
 
 def verdicts(stage: str, metrics: Metrics) -> list[str]:
@@ -128,16 +131,16 @@ def _table(metrics: Metrics) -> Table:
     if _MODEL in metrics:
         names = columns(metrics)
         rows = [[row, *(number(values.get(n), n) for n in names)] for row, values in metrics.items()]
-        return _drawn(["", *names], rows)
+        return drawn(["", *names], rows)
     counts = [
         [group, name, number(value, name)]
         for group, values in metrics.items()
         for name, value in values.items()
     ]
-    return _drawn(["", "", "number"], counts, words=2)
+    return drawn(["", "", "number"], counts, words=2)
 
 
-def _drawn(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Table:
+def drawn(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Table:
     """A table whose first ``words`` columns are words and whose others are numbers."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, title in enumerate(head):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ class Row:
     group: str = ""
     """Rows of one group (a country, a module) stay on one side of every split; empty: the text itself."""
 
+
+_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?::[\w.-]+)?")
 
 Reader = Callable[[Path], Iterator[Row]]
 Installed = Callable[[], Iterator[Row]]
@@ -74,10 +77,14 @@ def read(spec: str, split: str = "train") -> Iterator[Row]:
         return INSTALLED[rest]()
     if scheme == "package":
         return _read_files(package_files(rest), spec)
-    if scheme == "hub" or not Path(spec).exists():
+    if name := hub_name(spec):
         from pipeline.sources.hub import read_hub
 
-        return read_hub(rest if scheme == "hub" else spec, split)
+        return read_hub(name, split)
+    if not Path(spec).exists():
+        raise GroundupError(
+            spec, "there is no such file or directory", "check the path; a Hub data set is OWNER/NAME"
+        )
     return _read_files(files_below(Path(spec)), spec)
 
 
@@ -89,13 +96,20 @@ def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
         training = [p for p in files_below(path) if p not in held_out]
         if held_out and training:
             return _read_files(training, spec), _read_files(held_out, spec)
-    if spec.startswith("hub:") or not (path.exists() or spec.startswith(("installed:", "package:"))):
+    if name := hub_name(spec):
         from pipeline.sources.hub import held_out_split
 
-        name = spec.removeprefix("hub:")
         split = held_out_split(name)
         return read(spec), read(spec, split) if split else None
     return read(spec), None
+
+
+def hub_name(spec: str) -> str:
+    """``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION`` of a spec that means the Hub; nothing of any other."""
+    if spec.startswith("hub:"):
+        return spec.removeprefix("hub:")
+    is_here = Path(spec).exists() or suffix_of(Path(spec)) in FILES
+    return spec if _HUB_NAME.fullmatch(spec) and not is_here else ""
 
 
 def _is_held_out(file: Path, below: Path) -> bool:
@@ -122,7 +136,9 @@ def package_files(rest: str) -> list[Path]:
     found = importlib.util.find_spec(name)
     if found is None or not found.submodule_search_locations:
         raise GroundupError(
-            f"package:{rest}", f"the package '{name}' is not installed", "install it, or run make setup"
+            f"package:{rest}",
+            f"the package '{name}' is not installed",
+            "install it with pip; make setup, setup-chinese and setup-smollm2 bring those of the recipes",
         )
     return sorted(Path(next(iter(found.submodule_search_locations))).glob(pattern or "**/*"))
 

@@ -18,5 +18,5 @@ def read_chitchat() -> Iterator[Row]:
                 {"role": ("user", "assistant")[number % 2], "content": text}
                 for number, text in enumerate(turns)
             ]
-            if messages:
+            if sum(bool(text.strip()) for text in turns) > 1:  # somebody answered
                 yield Row({"messages": messages}, f"{path.name} {identity}", group=identity)

@@ -12,9 +12,9 @@ def read_hub(name: str, split: str) -> Iterator[Row]:
     """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed, with labels by their names."""
     import datasets
 
-    repository, _, configuration = name.partition(":")
+    repository, configuration = _quietly(name)
     try:
-        stream = datasets.load_dataset(repository, configuration or None, split=split, streaming=True)
+        stream = datasets.load_dataset(repository, configuration, split=split, streaming=True)
         labels = {n: f for n, f in (stream.features or {}).items() if isinstance(f, datasets.ClassLabel)}
         for number, values in enumerate(stream, start=1):
             named = {n: f.int2str(values[n]) for n, f in labels.items() if values[n] in range(f.num_classes)}
@@ -27,12 +27,21 @@ def held_out_split(name: str) -> str | None:
     """The data set's own held-out split, validation before test, or None."""
     import datasets
 
-    repository, _, configuration = name.partition(":")
+    repository, configuration = _quietly(name)
     try:
-        splits = datasets.get_dataset_split_names(repository, configuration or None)
+        splits = datasets.get_dataset_split_names(repository, configuration)
     except (OSError, ValueError, RuntimeError) as error:
         raise _unreachable(name, error) from None
     return next((s for s in ("validation", "dev", "test") if s in splits), None)
+
+
+def _quietly(name: str) -> tuple[str, str | None]:
+    """Repository and configuration; the client's lines on every attempt would drown ours."""
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()
+    repository, _, configuration = name.partition(":")
+    return repository, configuration or None
 
 
 def _unreachable(name: str, error: BaseException) -> GroundupError:

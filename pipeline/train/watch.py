@@ -98,12 +98,11 @@ class Bar(TrainerCallback):
     def __init__(self, title: str, tokens_per_step: float) -> None:
         self.title, self.tokens_per_step = title, tokens_per_step
         self.progress: Progress | None = None
-        self.began, self.first, self.said, self.loss = 0.0, 0, 0.0, float("nan")
+        self.began, self.first, self.said, self.loss = 0.0, -1, 0.0, float("nan")
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        self.began, self.first = time.monotonic(), state.global_step
         if state.is_world_process_zero and sys.stdout.isatty():
             self.progress = Progress(
                 TextColumn("{task.description}"),
@@ -131,6 +130,9 @@ class Bar(TrainerCallback):
         if not state.is_world_process_zero:
             return
         now = time.monotonic()
+        if self.first < 0:  # the first step compiles, and says nothing of the pace
+            self.began, self.first, self.said = now, state.global_step, now
+            return
         pace = (state.global_step - self.first) / max(now - self.began, 1e-9)
         facts = f"loss {self.loss:.3f} · {pace * self.tokens_per_step:,.0f} tokens/s"
         if self.progress is not None:

@@ -1,0 +1,60 @@
+"""What a model costs: parameters and operations, counted on the model itself; memory; the machine's speed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import AutoModelForCausalLM, PretrainedConfig
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A causal language model's size and work."""
+
+    parameters: int
+    matrix_parameters: int
+    """Those inside the layers: all but the embeddings."""
+    flops_per_token: float
+    """Of one training step, forward and backward, with attention and the output layer."""
+
+
+def cost(config: PretrainedConfig, length: int) -> Cost:
+    """Count on a model without weights, over one sequence of ``length`` tokens."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        ids = torch.zeros(1, length, dtype=torch.long)
+        with FlopCounterMode(display=False) as counter:
+            model(input_ids=ids).logits.sum().backward()
+    return Cost(
+        model.num_parameters(),
+        model.num_parameters(exclude_embeddings=True),
+        counter.get_total_flops() / length,
+    )
+
+
+def activation_bytes(config: Any, tokens: int, bfloat16: bool) -> float:
+    """Bytes that the backward pass keeps of ``tokens`` tokens.
+
+    17 numbers a token, layer and hidden unit (Korthikanti et al., 2022, without the attention matrix), and the
+    logits, their float32 copy and its gradient.
+    """
+    size = 2 if bfloat16 else 4
+    return tokens * (
+        17 * size * config.hidden_size * config.num_hidden_layers + (size + 8) * config.vocab_size
+    )
+
+
+def measured_flops_per_second(bfloat16: bool, seconds: float = 0.5) -> float:
+    """Speed of a square matrix product on one device here."""
+    size, device = (8192, "cuda") if torch.cuda.is_available() else (2048, "cpu")
+    matrix = torch.ones(size, size, dtype=torch.bfloat16 if bfloat16 else torch.float32, device=device)
+    (matrix @ matrix)[0, 0].item()  # warm up; item() waits for the device
+    began, products = time.monotonic(), 0
+    while time.monotonic() - began < seconds:
+        (matrix @ matrix)[0, 0].item()
+        products += 1
+    return 2 * size**3 * products / (time.monotonic() - began)

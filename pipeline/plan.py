@@ -1,0 +1,226 @@
+"""What a run will need, and what would fail late; trains nothing."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pipeline.errors import GroundupError
+from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
+from pipeline.model.families import model_config, round_up
+from pipeline.model.published import load_config
+from pipeline.processes import is_main
+from pipeline.provenance import describe_hardware, hardware
+from pipeline.recipe import Finetune, Pretrain, Recipe
+from pipeline.report.tables import drawn, print_table
+from pipeline.sources import read, read_splits
+from pipeline.sources.columns import text_column
+from pipeline.stages import Run, Stage
+from pipeline.tasks import task_named
+from pipeline.train.arguments import micro_batch, takes_bfloat16
+
+_UTILISATION = 0.4
+"""Share of the measured matrix speed that training is taken to reach."""
+_H100 = 989e12
+"""Dense bfloat16 FLOP/s of one H100 SXM by its data sheet: a time to compare with."""
+_ROWS = 200
+"""Rows of each source that are looked at."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one stage that trains will need; of a task, at most."""
+
+    stage: str
+    parameters: int
+    tokens: int
+    flops: float
+    memory: float
+    """Bytes in each process: weights, gradients, optimiser state and the activations of one micro-batch."""
+    disk: float
+    """Bytes of the finished model, and of the two checkpoints that are kept until then."""
+
+
+def print_plan(run: Run) -> None:
+    """Print the state of every stage, what each will need, and all that would fail late.
+
+    Raises:
+        GroundupError: when something would fail, after everything is printed.
+    """
+    if not is_main():
+        return
+    recipe = run.recipe
+    problems = list(_problems(recipe))
+    rate = measured_flops_per_second(takes_bfloat16(recipe.pretrain.precision))
+    print(f"recipe {recipe.name}, in {run.path}")
+    print(f"{describe_hardware(hardware())}: {rate / 1e9:,.0f} GFLOP/s in matrix products, measured now")
+    print_table(
+        drawn(["stage", "state", "from"], [_described(run, s) for s in run.stages().values()], words=3)
+    )
+    try:
+        needs = list(_needs(recipe))
+    except GroundupError:  # a published start that cannot be read: it is among the problems
+        needs = []
+    if needs:
+        _print_needs(needs, rate)
+        problems += _shortages(run, needs)
+    for problem in problems:
+        print(f"✗ {problem}")
+    if problems:
+        raise GroundupError(
+            f"recipe '{recipe.name}'", f"{len(problems)} would fail", "mend what is marked with ✗ above"
+        )
+    print("✓ sources, columns, lengths, batches, memory and disk are in order")
+
+
+def _described(run: Run, stage: Stage) -> list[str]:
+    artifact, mark = run.artifact(stage.name), run.fingerprint(stage)
+    state = "to do"
+    if artifact.is_complete(mark):
+        state = "done"
+    elif artifact.fingerprint() == mark:
+        state = "goes on"
+    elif artifact.fingerprint():
+        state = "made anew: a setting or its data changed"
+    return [stage.name, state, ", ".join(stage.data or stage.needs)]
+
+
+def _print_needs(needs: Sequence[Need], rate: float) -> None:
+    here = rate * _UTILISATION * (torch.cuda.device_count() if torch.cuda.is_available() else 1)
+    head = ["", "parameters", "tokens", "FLOPs", "time here", "on one H100", "memory", "disk"]
+    rows = [
+        [
+            need.stage,
+            f"{need.parameters:,}",
+            f"{need.tokens:,}",
+            f"{need.flops:.1e}",
+            duration(need.flops / here),
+            duration(need.flops / (_H100 * _UTILISATION)),
+            size(need.memory),
+            size(need.disk),
+        ]
+        for need in needs
+    ]
+    print_table(drawn(head, rows))
+    print(
+        f"FLOPs are counted on the model. Times are for training at {_UTILISATION:.0%} of the speed in matrix "
+        "products; preparing text and measuring come on top. A task's numbers are upper bounds: every example "
+        "max-tokens long, the comparison from scratch included."
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the largest unit of which there are two."""
+    for length, unit in ((365 * 86400, "years"), (86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def size(count: float) -> str:
+    """Bytes in MB or GB."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
+
+
+def _needs(recipe: Recipe) -> Iterator[Need]:
+    if recipe.model.start:
+        own: Any = load_config(recipe.model.start)
+    else:
+        own = model_config(recipe.model, round_up(recipe.tokenizer.vocabulary))
+    if recipe.pretrain.steps:
+        yield _need("pretrain", own, recipe.pretrain, recipe.model.context, trainings=1)
+    for task, settings in recipe.tasks.items():
+        config = load_config(settings.model) if settings.model else own
+        trainings = 2 if settings.from_scratch else 1
+        yield _need(f"finetune/{task}", config, settings, settings.max_tokens, trainings)
+
+
+def _need(stage: str, config: Any, settings: Pretrain | Finetune, length: int, trainings: int) -> Need:
+    counted = cost(config, length)
+    micro, _ = micro_batch(settings.global_batch, settings.micro_batch)
+    tokens = settings.steps * settings.global_batch * length * trainings
+    state = _optimizer_bytes(counted, settings)
+    activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
+    weights = 4.0 * counted.parameters
+    return Need(
+        stage,
+        counted.parameters,
+        tokens,
+        counted.flops_per_token * tokens,
+        memory=2 * weights + state + activations,
+        disk=weights + 2 * (weights + state),
+    )
+
+
+def _optimizer_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:
+    """Two float32 moments a parameter for AdamW; one for Muon."""
+    muon = isinstance(settings, Pretrain) and settings.optimizer == "muon"
+    return 8.0 * counted.parameters - (4.0 * counted.matrix_parameters if muon else 0.0)
+
+
+def _shortages(run: Run, needs: Sequence[Need]) -> Iterator[str]:
+    place = next(p for p in (run.runs.absolute(), *run.runs.absolute().parents) if p.is_dir())
+    free, wanted = shutil.disk_usage(place).free, sum(need.disk for need in needs)
+    text = run.recipe.corpus.megabytes_per_source * len(run.recipe.corpus.sources) * 1e6
+    wanted += text  # compressed text and token shards take about a byte a character together
+    if wanted > free:
+        yield f"{place}: {size(wanted)} of disk are needed, {size(free)} are free; free some, or set --runs"
+    machine = hardware()
+    room = min((a["memory_gb"] for a in machine["accelerators"]), default=machine["memory_gb"]) * 1e9
+    for need in needs:
+        if need.memory > room:
+            yield (
+                f"{need.stage}: {size(need.memory)} of memory are needed, {size(room)} are there; "
+                f"use a smaller --micro-batch, or shard over devices with recipes/launch/fsdp2.yaml"
+            )
+
+
+def _problems(recipe: Recipe) -> Iterator[str]:
+    """What would fail late: sources, columns, rows, lengths, batches, published weights."""
+    if recipe.model.start:
+        yield from _refusal(load_config, recipe.model.start)
+    if recipe.pretrain.steps:
+        yield from _refusal(micro_batch, recipe.pretrain.global_batch, recipe.pretrain.micro_batch)
+        for spec in recipe.corpus.sources:
+            yield from _refusal(_check_text, spec, recipe.corpus.text_column)
+    for task, settings in recipe.tasks.items():
+        yield from _refusal(_check_task, task, settings, recipe.model.context)
+
+
+def _refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:
+    try:
+        check(*arguments)
+    except GroundupError as error:
+        yield str(error)
+
+
+def _check_text(spec: str, name: str) -> None:
+    for row in itertools.islice(read(spec), _ROWS):
+        if name not in row.values:
+            text_column(row, name, "text-column")  # says which columns there are
+
+
+def _check_task(name: str, settings: Finetune, context: int) -> None:
+    task = task_named(name, settings)
+    micro_batch(settings.global_batch, settings.micro_batch)
+    if settings.model:
+        load_config(settings.model)
+    elif settings.max_tokens > context:
+        raise GroundupError(
+            f"--tasks.{name}.max-tokens",
+            f"{settings.max_tokens} is longer than the model's {context} positions",
+            f"use at most {context}, or a larger --model.context",
+        )
+    if not settings.data:
+        raise GroundupError(f"task '{name}'", "there is no data for it", "name some with --data")
+    rows, held_out = read_splits(settings.data)
+    if settings.eval_data:
+        held_out = read(settings.eval_data, "test")
+    for part in (rows, held_out) if held_out is not None else (rows,):
+        if not list(task.examples(itertools.islice(part, _ROWS))):
+            raise GroundupError(settings.data, "its first rows hold no example", "check the columns")
