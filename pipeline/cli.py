@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import io
 import itertools
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -147,13 +148,28 @@ VERBS = {
 }
 
 
+_QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
+_WITHOUT_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+"""The libraries' own switches; whoever has set one otherwise keeps it."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted."""
+    for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
+        os.environ.setdefault(switch, value)
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
     except GroundupError as error:
         print(f"groundup: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if error.errno is None:  # a library's own, and no matter of files
+            raise
+        where = error.filename or "the machine"
+        print(
+            f"groundup: {where}: {error.strerror}; mend that and run the same command again", file=sys.stderr
+        )
+        return GroundupError.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         print(
             f"groundup: {error or 'stopped; the same command goes on from the last checkpoint'}",

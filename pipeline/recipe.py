@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import importlib
 import importlib.util
-import json
+import re
+import traceback
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, first_line, nearest
+from pipeline.settings import check_types, incidental
 
 Precision = Literal["auto", "float32", "bfloat16"]
-
-
-def incidental(default: Any) -> Any:
-    """A setting that changes how a result is reached and not the result: it stays out of fingerprints."""
-    return field(default=default, metadata={"incidental": True})
 
 
 @dataclass(frozen=True)
@@ -172,14 +167,16 @@ class Recipe:
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Refuse impossible combinations before any work.
+        """Refuse wrong types and impossible combinations before any work.
 
         Raises:
             GroundupError: naming the setting and what to do.
         """
+        check_types(self)
         _check_training("pretrain", self.pretrain)
         for task, settings in self.tasks.items():
             _check_training(f"tasks.{task}", settings)
+            _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
         _require(
             0 < self.held_out < 0.9,
             "held-out",
@@ -277,30 +274,30 @@ def _module(path: Path) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(f"recipes.{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever a person may write in a Python file
+        raise GroundupError(f"{path}{_line_of(error, path)}", _said(error), "mend the recipe") from error
     return module
+
+
+def _line_of(error: Exception, path: Path) -> str:
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    number = error.lineno if isinstance(error, SyntaxError) else next(reversed(lines), None)
+    return f" line {number}" if number else ""
+
+
+def _said(error: Exception) -> str:
+    """A library's words for it; for a setting that does not exist, with the nearest one that does."""
+    said = f"{type(error).__name__}: {first_line(error)}"
+    unknown = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", said)
+    kind = globals().get(unknown[1]) if unknown else None
+    if unknown and dataclasses.is_dataclass(kind):
+        names = [f.name for f in dataclasses.fields(kind)]
+        return f"{unknown[1]} has no setting '{unknown[2]}' ({nearest(unknown[2], names)})"
+    return said
 
 
 def recipe_names() -> list[str]:
     """Names of the recipes that come with Groundup."""
     return sorted(p.stem for p in RECIPES.glob("*.py") if not p.stem.startswith("_"))
-
-
-def as_settings(value: Any) -> Any:
-    """Settings as plain JSON values, every field included."""
-    return _plain(value, incidental=True)
-
-
-def fingerprint(*parts: Any) -> str:
-    """16 hexadecimal digits of the SHA-256 of the parts' canonical JSON, incidental fields left out."""
-    canonical = json.dumps(_plain(parts, incidental=False), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
-
-
-def _plain(value: Any, incidental: bool) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = [f for f in dataclasses.fields(value) if incidental or not f.metadata.get("incidental")]
-        return {f.name: _plain(getattr(value, f.name), incidental) for f in fields}
-    if isinstance(value, Mapping):
-        return {key: _plain(entry, incidental) for key, entry in value.items()}
-    return [_plain(entry, incidental) for entry in value] if isinstance(value, list | tuple) else value

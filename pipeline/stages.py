@@ -13,7 +13,8 @@ from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError, nearest
 from pipeline.processes import is_main, on_main
 from pipeline.provenance import provenance
-from pipeline.recipe import Finetune, Recipe, as_settings, fingerprint
+from pipeline.recipe import Finetune, Recipe
+from pipeline.settings import as_settings, fingerprint
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a stage's table, numbers only."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import GroundupError
-from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, fingerprint, load_recipe, recipe_names
+from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, load_recipe, recipe_names
+from pipeline.settings import fingerprint
 
 SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))
 

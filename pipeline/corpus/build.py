@@ -72,7 +72,8 @@ def build_corpus(
     tally = Tally()
     documents = _placed(list(_kept(settings, seed, tally)), seed)
     train, validation = _split(documents, held_out, settings, tally)
-    random.Random(seed).shuffle(train)
+    for part in (train, validation):  # the first tokens of either are then a fair sample
+        random.Random(seed).shuffle(part)
     with out.writing() as beside:
         _write(train, beside / "train")
         _write(validation, beside / "validation")

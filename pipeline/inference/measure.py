@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import write_json
 from pipeline.errors import GroundupError
+from pipeline.recipe import Finetune, Model, Pretrain
+from pipeline.settings import from_settings
 
 if TYPE_CHECKING:
-    from pipeline.recipe import Finetune
     from pipeline.stages import Run
 
 EVALUATION = "evaluation.json"
@@ -34,26 +35,25 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
     results = {}
     for name in finished:
         artifact, task = run.artifact(name), name.removeprefix("finetune/")
-        now = (
-            measure_pretrained(run) if name == "pretrain" else measure_task(run, task, run.recipe.tasks[task])
-        )
+        now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task)
         results[name] = now
         _print(name, artifact.metrics()["model"], now)
     write_json(run.path / EVALUATION, results)
     print(f"→ {run.path / EVALUATION}")
 
 
-def measure_task(run: Run, name: str, settings: Finetune) -> dict[str, Any]:
-    """Scores of a finished task's model on the whole held-out part."""
+def measure_task(run: Run, name: str) -> dict[str, Any]:
+    """Scores of a finished task's model on the whole held-out part of the data that it was made from."""
     from pipeline.model.published import load_model, load_tokenizer
     from pipeline.tasks import task_named
     from pipeline.train.examples import read_examples
 
-    path = str(run.artifact(f"finetune/{name}").path)
-    task = task_named(name, settings)
+    artifact = run.artifact(f"finetune/{name}")
+    path, settings = str(artifact.path), artifact.manifest()["settings"]
+    task = task_named(name, from_settings(Finetune, settings["finetune"]))
     tokenizer = load_tokenizer(path)
     task.prepare_tokenizer(tokenizer)
-    held_out = read_examples(task, run.recipe.held_out, run.recipe.seed).held_out
+    held_out = read_examples(task, settings["held_out"], settings["seed"]).held_out
     predictions = task.predict(load_model(path, task.model_class), tokenizer, held_out)
     return task.score(held_out, predictions)
 
@@ -65,11 +65,12 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     from pipeline.model.published import load_model, load_tokenizer
     from pipeline.train.blocks import EvaluationBlocks
 
-    if not run.recipe.pretrain.steps:
+    made = run.artifact("pretrain").manifest()["settings"]
+    settings, shape = from_settings(Pretrain, made["pretrain"]), from_settings(Model, made["model"])
+    if not settings.steps:
         return {}
     path, shards = str(run.artifact("pretrain").path), run.artifact("tokenizer").path / "shards"
-    settings = run.recipe.pretrain
-    blocks = EvaluationBlocks(shards / "validation", run.recipe.model.context, settings.evaluation_tokens)
+    blocks = EvaluationBlocks(shards / "validation", shape.context, settings.evaluation_tokens)
     model, tokenizer = load_model(path, "AutoModelForCausalLM"), load_tokenizer(path)
     features = [blocks[i] for i in range(len(blocks))]
     losses = [

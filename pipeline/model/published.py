@@ -46,14 +46,7 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
         GroundupError: when there are none to be had, or not for this class.
     """
     place, options = _place(start)
-    quiet = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()  # a new head is what was asked for, not a warning
-    try:
-        return _load(
-            start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config}
-        )
-    finally:
-        transformers.utils.logging.set_verbosity(quiet)
+    return _load(start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config})
 
 
 def _place(start: str) -> tuple[str, dict[str, Any]]:

@@ -171,4 +171,5 @@ class Facts:
         """How the metrics were computed, where the task says it in a line (sacreBLEU's signatures)."""
         file = self.artifact.path / "details.json"
         details = read_json(file).get("model", {}) if file.is_file() else {}
-        return {name: text for name, text in details.items() if isinstance(text, str) and "\n" not in text}
+        said = {**details, **details.get("signatures", {})}
+        return {name: text for name, text in said.items() if isinstance(text, str) and "\n" not in text}

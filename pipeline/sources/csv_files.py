@@ -35,5 +35,5 @@ def read_csv(path: Path) -> Iterator[Row]:
             yield Row(values, place)
     except csv.Error as error:
         raise GroundupError(
-            f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
+            f"{path} line {reader.reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
         ) from None

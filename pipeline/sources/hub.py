@@ -12,7 +12,7 @@ def read_hub(name: str, split: str) -> Iterator[Row]:
     """Rows of ``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION``, streamed, with labels by their names."""
     import datasets
 
-    repository, configuration = _quietly(name)
+    repository, configuration = _parts(name)
     try:
         stream = datasets.load_dataset(repository, configuration, split=split, streaming=True)
         labels = {n: f for n, f in (stream.features or {}).items() if isinstance(f, datasets.ClassLabel)}
@@ -27,7 +27,7 @@ def held_out_split(name: str) -> str | None:
     """The data set's own held-out split, validation before test, or None."""
     import datasets
 
-    repository, configuration = _quietly(name)
+    repository, configuration = _parts(name)
     try:
         splits = datasets.get_dataset_split_names(repository, configuration)
     except (OSError, ValueError, RuntimeError) as error:
@@ -35,11 +35,7 @@ def held_out_split(name: str) -> str | None:
     return next((s for s in ("validation", "dev", "test") if s in splits), None)
 
 
-def _quietly(name: str) -> tuple[str, str | None]:
-    """Repository and configuration; the client's lines on every attempt would drown ours."""
-    from huggingface_hub.utils import logging
-
-    logging.set_verbosity_error()
+def _parts(name: str) -> tuple[str, str | None]:
     repository, _, configuration = name.partition(":")
     return repository, configuration or None
 

@@ -46,6 +46,8 @@ def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:
 
 def _document(path: Path, document: Any) -> Iterator[Row]:
     if isinstance(document, Mapping):
+        document = _rows_of_columns(document)
+    if isinstance(document, Mapping):
         lists = [key for key, value in document.items() if isinstance(value, list)]
         if not lists:
             raise GroundupError(
@@ -61,6 +63,17 @@ def _document(path: Path, document: Any) -> Iterator[Row]:
             yield from _squad_article(values, place)
         else:
             yield Row(values, place)
+
+
+def _rows_of_columns(document: Mapping[str, Any]) -> Any:
+    """Rows of an object that holds a list of plain values, equally long, for each column; else the object."""
+    lengths = {len(v) if isinstance(v, list) else -1 for v in document.values()}
+    plain = all(
+        not isinstance(entry, Mapping) for v in document.values() if isinstance(v, list) for entry in v
+    )
+    if len(lengths) != 1 or -1 in lengths or not plain:
+        return document
+    return [dict(zip(document, values, strict=True)) for values in zip(*document.values(), strict=True)]
 
 
 def _squad_article(article: Mapping[str, Any], place: str) -> Iterator[Row]:

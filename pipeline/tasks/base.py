@@ -55,6 +55,10 @@ class Task(ABC):
             GroundupError: for a row that is none, naming its place and what to do.
         """
 
+    def kind(self, example: Example) -> str:
+        """What the training part must hold at least one example of (a class); all alike when empty."""
+        return ""
+
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:  # noqa: B027  # mostly nothing
         """Refuse examples that nothing can be learnt from or measured on, before any training.
 

@@ -47,6 +47,10 @@ class Sentiment(Task):
             "mend the row, or name all labels with --finetune.label-names",
         )
 
+    def kind(self, example: Example) -> str:
+        """Its label."""
+        return str(example.fields["label"])
+
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:
         """At least two classes, not as many as texts, and none that comes in the held-out part only."""
         where, counts = self.settings.data, Counter(e.fields["label"] for e in train)

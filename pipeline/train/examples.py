@@ -41,7 +41,7 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         own_rows = read(settings.eval_data, "test")
     train = list(task.examples(rows))
     if own_rows is None:
-        parts = _split(train, share, seed)
+        parts = _with_every_kind(task, _split(train, share, seed))
     else:
         held_out = list(task.examples(own_rows))
         kept = {normal(e.group) for e in held_out}
@@ -70,6 +70,16 @@ def _split(examples: list[Example], share: float, seed: int) -> Parts:
     border = place[ordered[min(last, len(ordered)) - 1].group] if ordered else 0.0
     return Parts(
         [e for e in examples if place[e.group] > border], [e for e in examples if place[e.group] <= border]
+    )
+
+
+def _with_every_kind(task: Task, parts: Parts) -> Parts:
+    """Groups with a kind of example that fell to the held-out part alone go back to the training part."""
+    known = {task.kind(e) for e in parts.train}
+    back = {e.group for e in parts.held_out if task.kind(e) not in known}
+    return Parts(
+        [*parts.train, *(e for e in parts.held_out if e.group in back)],
+        [e for e in parts.held_out if e.group not in back],
     )
 
 
