@@ -124,6 +124,7 @@ _TASK_SHORT = {
     "--label-column": "--tasks.TASK.label-column",
     "--target-column": "--tasks.TASK.label-column",
     "--model": "--tasks.TASK.model",
+    "--max-tokens": "--tasks.TASK.max-tokens",
 }
 _TEXT_SHORT = {
     "--data": "--corpus.sources",

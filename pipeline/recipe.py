@@ -167,12 +167,11 @@ class Recipe:
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
 
     def check(self) -> None:
-        """Refuse wrong types and impossible combinations before any work.
+        """Refuse impossible combinations before any work.
 
         Raises:
             GroundupError: naming the setting and what to do.
         """
-        check_types(self)
         _check_training("pretrain", self.pretrain)
         for task, settings in self.tasks.items():
             _check_training(f"tasks.{task}", settings)
@@ -258,7 +257,7 @@ def load_recipe(name: str) -> Recipe:
     """The value ``recipe`` of ``recipes/NAME.py``, or of a Python file given by its path.
 
     Raises:
-        GroundupError: for an unknown name, naming the nearest right one.
+        GroundupError: for an unknown name, naming the nearest right one, and for a file that is no such recipe.
     """
     path = Path(name) if name.endswith(".py") else RECIPES / f"{name}.py"
     if not path.is_file():
@@ -267,6 +266,7 @@ def load_recipe(name: str) -> Recipe:
     found = getattr(module, "recipe", None)
     if not isinstance(found, Recipe):
         raise GroundupError(str(path), "it defines no 'recipe' of type Recipe", "write recipe = Recipe(...)")
+    check_types(found)
     return found
 
 

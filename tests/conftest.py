@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 from pathlib import Path
 
 import pytest
 
 from tests.command_line import Groundup, run_groundup
+
+# As the command line does in a process of its own; read when transformers is first imported.
+os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
 
 RECIPE = """
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer

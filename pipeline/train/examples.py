@@ -50,13 +50,14 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
             print(
                 f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out"
             )
+    if parts.train:
+        task.check(parts.train, parts.held_out)
     if not parts.train or not parts.held_out:
         raise GroundupError(
             settings.data,
             f"{len(train)} usable examples do not make a training and a held-out part",
             "give more data with different inputs",
         )
-    task.check(parts.train, parts.held_out)
     return parts
 
 

@@ -1,0 +1,69 @@
+"""Metrics against values that can be worked out by hand, and against the libraries that define them."""
+
+from __future__ import annotations
+
+import lzma
+import math
+from collections import Counter
+
+import pytest
+import sacrebleu
+
+from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
+from pipeline.evaluate.metrics import (
+    Classification,
+    Rouge,
+    SquadMatch,
+    Translation,
+    per_class,
+    token_f1,
+    translation_signatures,
+)
+from pipeline.evaluate.split import is_held_out, position
+
+
+def test_classification() -> None:
+    scores = Classification(labels=2).score([0, 0, 1, 1], [0, 1, 1, 1])
+    assert scores["accuracy"] == 0.75
+    assert scores["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
+    report = per_class([0, 0, 1, 1], [0, 1, 1, 1], ["no", "yes"])
+    assert report["confusion"] == [[1, 0], [1, 2]]
+    assert report["per_class"]["yes"]["recall"] == pytest.approx(2 / 3)
+
+
+def test_squad_takes_the_best_of_several_answers_and_none_for_none() -> None:
+    scores = SquadMatch().score(["The Oslo fjord", "", "Rome"], [["fjord", "oslo fjord!"], [], []])
+    assert scores["exact_match"] == pytest.approx(2 / 3) and scores["f1"] == pytest.approx(2 / 3)
+    assert token_f1("in old Oslo", "Oslo") == pytest.approx(0.5)
+
+
+def test_translation_is_what_sacrebleu_says() -> None:
+    said, wanted = ["Ouvrir le fichier", "Fermer"], ["Ouvrir un fichier", "Fermer"]
+    scores = Translation().score(said, wanted)
+    assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [wanted]).score)
+    assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [wanted]).score)
+    signatures = translation_signatures(said, wanted)
+    assert (
+        "tok:13a" in signatures["bleu"] and "nc:6" in signatures["chrf"] and "version:" in signatures["chrf"]
+    )
+
+
+def test_rouge_counts_words_of_any_script() -> None:
+    assert Rouge().score(["the cat sat"], ["the cat ran"])["rouge1"] == pytest.approx(2 / 3)
+    assert Rouge().score(["北京大学"], ["北京人"])["rouge1"] == pytest.approx(4 / 7)
+
+
+def test_bits_per_byte() -> None:
+    assert bits_per_byte(math.log(2), tokens=10, size=20) == pytest.approx(0.5)
+    text = "many words " * 50
+    assert (
+        xz_bits_per_byte(text) == 8 * len(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)) / 550
+    )
+    even = unigram_bits_per_byte(Counter({0: 3, 1: 3}), vocabulary=2, tokens=[0, 1, 1], size=3)
+    assert even == pytest.approx(1.0)
+
+
+def test_the_split_is_the_same_for_what_a_reader_takes_for_the_same() -> None:
+    assert position("A  Film\n", 1) == position("a film", 1) != position("a film", 2)
+    share = sum(is_held_out(str(n), 0.1, 0) for n in range(5000)) / 5000
+    assert 0.08 < share < 0.12

@@ -1,0 +1,177 @@
+"""Wrong data end a run with one line that says where, what and what to do; nothing counts as finished."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+
+GOOD = "".join(f"this was {word} {n},{word}\n" for n in range(20) for word in ("good", "bad"))
+SQUAD = {"title": "T", "paragraphs": [{"context": "Oslo.", "qas": [{"question": "Where?", "answers": []}]}]}
+
+
+def _squad(answer: str) -> str:
+    question = {"question": "Where?", "answers": [{"text": answer, "answer_start": 0}]}
+    articles = [{"title": f"T{n}", "paragraphs": [{"context": "Oslo.", "qas": [question]}]} for n in range(3)]
+    return json.dumps({"data": articles})
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "content", "words"),
+    [
+        (
+            "sentiment",
+            "a.csv",
+            "txet,label\nfine,good\n",
+            "line 2: there is no column 'text' (did you mean 'txet'?)",
+        ),
+        ("sentiment", "a.csv", f"text,label\n{GOOD},good\n", "line 42: the column 'text' is empty"),
+        ("sentiment", "a.csv", "", "the file is empty"),
+        ("sentiment", "a.csv", "text,label\n" + GOOD.replace("bad\n", "good\n"), "have the label 'good'"),
+        ("sentiment", "a.csv", "text,label\n" + GOOD + "odd,fair\n", "'fair' is outside the set"),
+        (
+            "sentiment",
+            "a.csv",
+            "text,label\n" + "".join(f"t{n},{n}\n" for n in range(40)),
+            "different values",
+        ),
+        ("sentiment", "a.jsonl", '{"text": "a", "label": "good"}\n{"text"\n', "line 2: invalid JSON"),
+        ("sentiment", "a.csv", b"text,label\nfine,good\nsch\xf6n,good\n", "line 3: byte 4 is not UTF-8"),
+        ("sentiment", "a.csv", "text,label\none,good\n", "all 1 training rows have the label 'good'"),
+        (
+            "qa",
+            "a.json",
+            _squad("Bergen"),
+            "item 1 paragraph 1 question 1: the answer 'Bergen' does not stand",
+        ),
+        ("qa", "a.json", '{"data": [{"title": "T"}]}', "there is no column 'context'"),
+        ("translation", "a.jsonl", '{"source": "Open"}\n', "line 1: there is no column 'target'"),
+        ("translation", "a.po", 'msgid "a"\nmsgstr "b"\nmsgid', "invalid catalogue"),
+        (
+            "summarization",
+            "a.jsonl",
+            '{"text": "Long.", "summary": 3.5}\n{"text": ["x"]}\n',
+            "line 2: the column",
+        ),
+        (
+            "chat",
+            "a.jsonl",
+            '{"messages": [{"role": "usr", "content": "Hi"}]}\n',
+            "message 1: the role 'usr'",
+        ),
+    ],
+)
+def test_wrong_task_data(
+    task: str,
+    file: str,
+    content: str | bytes,
+    words: str,
+    tiny: Path,
+    whole_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / file).write_bytes(content.encode() if isinstance(content, str) else content)
+    arguments = [
+        "finetune", "--task", task, "--data", str(tmp_path / file), "--recipe", str(tiny),
+        "--runs", str(tmp_path / "runs"), "--model", str(whole_run / "tiny" / "pretrain"),
+        "--finetune.label-names", *(("good", "bad") if "fair" in words else ()),
+    ]  # fmt: skip
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / file) in said and words in said and said.count("\n") == 1 and ";" in said
+    manifest = json.loads((tmp_path / "runs" / "tiny" / "finetune" / task / "manifest.json").read_text())
+    assert not manifest["complete"]
+    assert main(arguments) == 2  # and no second look takes it for finished
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("a.txt", "", "the file has no rows"),
+        ("a.txt", "too short", "documents are left"),
+        ("a.jsonl", '{"body": "some text"}\n', "there is no column 'text'"),
+        ("a.bin", "x", "no format that can be read"),
+    ],
+)
+def test_wrong_text(
+    file: str, content: str, words: str, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).write_text(content)
+    arguments = ["--recipe", str(tiny), "--runs", str(tmp_path / "runs"), "--data", str(tmp_path / file)]
+    assert main(["pretrain", *arguments]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / file) in said and words in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--model", "no/such/model"], "no/such/model: AutoTokenizer cannot load it"),
+        (["--data", "no_such_file.csv"], "no_such_file.csv: there is no such file"),
+        (["--max-token", "9"], "--max-token: no such setting; did you mean '--max-tokens'?"),
+        (["--max-tokens", "4096"], "4096 is longer than the 64 positions"),
+        (["--finetune.steps", "0"], "0 steps train nothing"),
+        (["--eval-data", "nothing.csv"], "nothing.csv: there is no such file"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: list[str],
+    words: str,
+    tiny: Path,
+    whole_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start = ["--model", str(whole_run / "tiny" / "pretrain")]
+    common = ["--recipe", str(tiny), "--runs", str(tmp_path), "--task", "sentiment"]
+    assert main(["finetune", *common, *start, *arguments]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_mended_data_are_taken_after_a_refusal(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
+    arguments = [
+        "finetune", "--task", "sentiment", "--data", str(tmp_path / "a.csv"), "--recipe", str(tiny),
+        "--runs", str(tmp_path / "runs"), "--model", str(whole_run / "tiny" / "pretrain"),
+        "--finetune.label-names", "--finetune.steps", "1", "--tasks.sentiment.no-from-scratch",
+    ]  # fmt: skip
+    (tmp_path / "a.csv").write_text("text,label\n" + GOOD.replace("bad\n", "good\n"))
+    assert main(arguments) == 2
+    (tmp_path / "a.csv").write_text("text,label\n" + GOOD)
+    assert main(arguments) == 0
+    config = json.loads((tmp_path / "runs" / "tiny" / "finetune" / "sentiment" / "config.json").read_text())
+    assert config["label2id"] == {"bad": 0, "good": 1}
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            'recipe = Recipe(corpus=Corpus(sorces=("a",)))',
+            "Corpus has no setting 'sorces' (did you mean 'sources'?)",
+        ),
+        ('recipe = Recipe(pretrain=Pretrain(steps="many"))', "--pretrain.steps: 'many' is wrong"),
+        ("recipe = Recipe(", "line 2: SyntaxError"),
+        ("recipe = Recipe()\nunknown", "line 3: NameError"),
+    ],
+)
+def test_wrong_recipe_files(
+    code: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.py").write_text(f"from pipeline.recipe import *\n{code}\n")
+    assert main(["plan", "--recipe", str(tmp_path / "mine.py")]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("not a directory")
+    assert main(["pretrain", "--recipe", str(tiny), "--runs", str(tmp_path / "file")]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path / "file") in said and said.count("\n") == 1

@@ -1,0 +1,62 @@
+"""The plan: counted costs, states of stages, and what would fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM
+
+from pipeline.cli import main
+from pipeline.model.cost import cost, measured_flops_per_second
+from pipeline.model.families import model_config
+from pipeline.recipe import Model
+from tests.command_line import Groundup
+
+
+@pytest.mark.parametrize("family", ["qwen3", "llama", "gpt2"])
+def test_costs_are_those_of_the_model(family: str) -> None:
+    config = model_config(Model(family=family, depth=3, width=128, context=64), 512)  # type: ignore[arg-type]
+    counted = cost(config, 64)
+    model = AutoModelForCausalLM.from_config(config)
+    assert counted.parameters == model.num_parameters()
+    matrices = sum(
+        p.numel()
+        for name, p in model.named_parameters()
+        if p.ndim == 2 and ".wte" not in name and ".wpe" not in name and "embed" not in name
+    )
+    attention = 12 * 3 * 128 * 64  # 12 · layers · width · length (Chowdhery et al., 2022, appendix B)
+    assert counted.flops_per_token == pytest.approx(6 * (matrices + 512 * 128) + attention, rel=0.01)
+
+
+def test_the_machine_has_a_speed() -> None:
+    assert 1e8 < measured_flops_per_second(bfloat16=False, seconds=0.05) < 1e16
+
+
+def test_a_sound_run_is_said_to_be_sound(groundup: Groundup, tiny: Path, whole_run: Path) -> None:
+    done = groundup("plan", "--recipe", tiny, "--runs", whole_run)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("done") == 8 and "✗" not in done.stdout
+    assert all(word in done.stdout for word in ("parameters", "FLOPs", "memory", "disk", "time here"))
+
+
+def test_everything_that_would_fail_is_said_at_once(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.csv").write_text("review,label\nfine,0\n")
+    settings = {
+        "--runs": str(tmp_path / "runs"),
+        "--corpus.sources": str(tmp_path / "no.txt"),
+        "--tasks.sentiment.data": str(tmp_path / "bad.csv"),
+        "--tasks.qa.max-tokens": "65",
+    }
+    arguments = [word for pair in settings.items() for word in pair]
+    assert main(["plan", "--recipe", str(tiny), *arguments]) == 2
+    said = capsys.readouterr()
+    for words in (
+        "no.txt: there is no such file",
+        "there is no column 'text' (choose one of: label, review)",
+        "65 is longer than the model's 64",
+    ):
+        assert sum(words in line and line.startswith("✗") for line in said.out.splitlines()) == 1
+    assert "3 would fail" in said.err and not (tmp_path / "runs").exists()
