@@ -20,9 +20,22 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def shards_weights() -> bool:
+    """Whether Accelerate was told to spread each weight over the processes (FSDP, DeepSpeed)."""
+    return any(
+        os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() == "true" for kind in ("FSDP", "DEEPSPEED")
+    )
+
+
 def is_main() -> bool:
     """Whether this is the process that prints, writes and prepares."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def say(line: str) -> None:
+    """Print a line in the first process only."""
+    if is_main():
+        print(line, flush=True)
 
 
 def on_main(work: Callable[[], T]) -> T:

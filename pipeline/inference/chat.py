@@ -77,6 +77,7 @@ class Speaker:
         Raises:
             GroundupError: when the model does not generate text.
         """
+        from pipeline.model.machine import on_device
         from pipeline.model.published import load_model, load_tokenizer
 
         kind = _architecture(artifact)
@@ -86,16 +87,15 @@ class Speaker:
                 f"it is a {kind} and writes no text",
                 "talk to chat, translation, summarization or the pre-trained model",
             )
-        return cls(
-            load_model(str(artifact.path), "AutoModelForCausalLM").eval(), load_tokenizer(str(artifact.path))
-        )
+        model = on_device(load_model(str(artifact.path), "AutoModelForCausalLM"))
+        return cls(model.eval(), load_tokenizer(str(artifact.path)))
 
     def answer(self, line: str) -> None:
         """Print the answer to a line as it is generated, and remember both."""
         from transformers import TextStreamer
 
         self.history.append({"role": "user", "content": line})
-        ids = self._prompt(line)
+        ids = self._prompt(line).to(self.model.device)
         streamer = TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         produced = self.model.generate(
             **ids,

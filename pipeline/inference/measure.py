@@ -44,6 +44,7 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
 
 def measure_task(run: Run, name: str) -> dict[str, Any]:
     """Scores of a finished task's model on the whole held-out part of the data that it was made from."""
+    from pipeline.model.machine import on_device
     from pipeline.model.published import load_model, load_tokenizer
     from pipeline.tasks import task_named
     from pipeline.train.examples import read_examples
@@ -54,7 +55,7 @@ def measure_task(run: Run, name: str) -> dict[str, Any]:
     tokenizer = load_tokenizer(path)
     task.prepare_tokenizer(tokenizer)
     held_out = read_examples(task, settings["held_out"], settings["seed"]).held_out
-    predictions = task.predict(load_model(path, task.model_class), tokenizer, held_out)
+    predictions = task.predict(on_device(load_model(path, task.model_class)), tokenizer, held_out)
     return task.score(held_out, predictions)
 
 
@@ -62,6 +63,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     """Held-out loss and bits per byte of the pre-trained model; nothing for published weights without a corpus."""
     from pipeline.evaluate.bits import bits_per_byte
     from pipeline.evaluate.predict import forward_batches
+    from pipeline.model.machine import on_device
     from pipeline.model.published import load_model, load_tokenizer
     from pipeline.train.blocks import EvaluationBlocks
 
@@ -71,7 +73,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
         return {}
     path, shards = str(run.artifact("pretrain").path), run.artifact("tokenizer").path / "shards"
     blocks = EvaluationBlocks(shards / "validation", shape.context, settings.evaluation_tokens)
-    model, tokenizer = load_model(path, "AutoModelForCausalLM"), load_tokenizer(path)
+    model, tokenizer = on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
     features = [blocks[i] for i in range(len(blocks))]
     losses = [
         (len(batch), float(outputs.loss))

@@ -61,6 +61,13 @@ SOURCES: dict[str, DataSource] = {
     "installed:factbook": _FACTBOOK,
     "installed:documentation": _DOCUMENTATION,
     "installed:docstring": _DOCUMENTATION,
+    "installed:french-messages": DataSource(
+        "JupyterLab and Django in French",
+        "English–French messages of JupyterLab, its extensions and the web framework Django, by their translators",
+        "BSD-3-Clause",
+        "https://github.com/jupyterlab/language-packs",
+        "french-messages",
+    ),
     "package:jupyterlab_language_pack_": DataSource(
         "jupyterlab-language-pack",
         "translated messages of JupyterLab and its extensions",

@@ -97,7 +97,10 @@ class Chat(Task):
         return {"input_ids": [ids for ids, _ in kept], "labels": [labels for _, labels in kept]}
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
-        """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message."""
+        """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message.
+
+        The greedy reply has a mild penalty on repetition (Keskar et al., 2019); what is scored has none.
+        """
         encoded = [self.encode(e.fields, tokenizer, model.config) for e in examples]
         surprise = self._surprise(model, tokenizer, encoded)
         replies = self._replies(model, tokenizer, examples)
@@ -140,9 +143,8 @@ class Chat(Task):
             opening = _opening(example.fields["messages"])
             text = tokenizer.apply_chat_template(opening, tokenize=False, add_generation_prompt=True)
             prompts.append(tokens(tokenizer, text)[-self.settings.max_tokens :])
-        return generate_texts(
-            model, tokenizer, prompts, self.settings.max_new_tokens, self.settings.evaluation_batch
-        )
+        most, batch = self.settings.max_new_tokens, self.settings.evaluation_batch
+        return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
 
     def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
         """Mean loss (nats) and perplexity per assistant token, and bits per byte of what the assistant says."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.evaluate.split import normal, position
+from pipeline.processes import say
 from pipeline.sources import read, read_splits
 from pipeline.tasks.base import Example, Task
 
@@ -47,7 +48,7 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         kept = {normal(e.group) for e in held_out}
         parts = Parts([e for e in train if normal(e.group) not in kept], held_out)
         if len(parts.train) < len(train):
-            print(
+            say(
                 f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out"
             )
     if parts.train:

@@ -22,8 +22,9 @@ from transformers import (
 
 from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
+from pipeline.model.machine import on_device
 from pipeline.model.published import load_model, load_tokenizer
-from pipeline.processes import on_main
+from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Prediction, Task
@@ -34,6 +35,7 @@ from pipeline.train.watch import Bar, Log
 
 Metrics = Mapping[str, Mapping[str, Any]]
 _RESULT = "result.json"
+_TRAINED = "trained"
 
 
 def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact) -> Metrics:
@@ -54,7 +56,7 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
     parts = read_examples(task, held_out, seed)
-    print_once(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
+    say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     bench = Bench(task, tokenizer, parts, seed, out)
 
     model = _pretrained(task, tokenizer, start, parts.train)
@@ -97,9 +99,10 @@ class Bench:
         if (checkpoints / _RESULT).is_file():
             return Result(**read_json(checkpoints / _RESULT))
         began = time.monotonic()
-        trained = self._train(row, model, checkpoints)
+        weights = self._train(row, model, checkpoints)
 
         def predict() -> Result:
+            trained = on_device(load_model(str(weights), self.task.model_class))
             trained.generation_config = _generation(self.task, self.tokenizer, trained)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             result = self.judge(predictions)
@@ -118,7 +121,8 @@ class Bench:
         scores = {**self.task.score(held_out, predictions), "examples": len(held_out)}
         return Result(scores, self.task.details(held_out, predictions))
 
-    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> PreTrainedModel:
+    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Path:
+        """Directory of the trained weights: whole, also where each process held a part of them."""
         settings = self.task.settings
         needed = settings.steps * settings.global_batch
         features = encode(self.task, self.parts.train, self.tokenizer, model.config, needed, self.seed)
@@ -139,7 +143,9 @@ class Bench:
             ],
         )
         train_or_resume(trainer, checkpoints)
-        return trainer.accelerator.unwrap_model(trainer.model)
+        weights = checkpoints / _TRAINED
+        trainer.save_model(str(weights))
+        return weights
 
     def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction]) -> None:
         with self.out.writing() as beside:
@@ -147,11 +153,6 @@ class Bench:
             self.tokenizer.save_pretrained(beside)
             lines = [_line(e, p) for e, p in zip(self.parts.held_out, predictions, strict=True)]
             write_text(beside / "predictions.jsonl", "".join(lines))
-
-
-def print_once(line: str) -> None:
-    """Print in the first process only."""
-    on_main(lambda: print(line, flush=True))
 
 
 def _line(example: Example, prediction: Prediction) -> str:

@@ -20,10 +20,11 @@ from transformers import (
 )
 
 from pipeline.artifacts import LOG, Artifact
+from pipeline.errors import GroundupError
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.model.families import model_config, round_up
 from pipeline.model.published import load_model, load_tokenizer
-from pipeline.processes import on_main
+from pipeline.processes import on_main, shards_weights
 from pipeline.recipe import Pretrain, Recipe
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import can_compile, training_arguments
@@ -45,6 +46,10 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     settings = recipe.pretrain
     if settings.steps == 0:
         return _take_published(recipe.model.start, out)
+    if settings.optimizer == "muon" and shards_weights():
+        raise GroundupError(
+            "--pretrain.optimizer", "Muon needs whole matrices, and this launch shards them", "use adamw"
+        )
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
     training = TrainingBlocks(shards / "train", context, settings.steps * settings.global_batch, recipe.seed)
@@ -82,7 +87,9 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
     train_or_resume(trainer, out.checkpoints)
     loss = _held_out_loss(trainer)
-    on_main(lambda: _save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, out))
+    weights = out.checkpoints / "trained"
+    trainer.save_model(str(weights))  # whole, also where each process holds a part of them
+    on_main(lambda: _save(load_model(str(weights), "AutoModelForCausalLM"), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
     counts = Counter(t for shard in open_shards(shards / "train") for t in shard[:5_000_000].tolist())
     return {

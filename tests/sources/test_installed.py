@@ -18,6 +18,7 @@ CARRIED = {
     "documentation": {"text"},
     "docstrings": {"name", "text"},
     "docstring-summaries": {"text", "summary"},
+    "french-messages": {"source", "target"},
     "chitchat": {"messages"},
 }
 

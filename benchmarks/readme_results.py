@@ -1,0 +1,66 @@
+"""Write the table of results in the README from a finished run's own files.
+
+.venv/bin/python benchmarks/readme_results.py runs/quickstart
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.artifacts import Artifact, write_text
+from pipeline.provenance import describe_hardware
+from pipeline.report.tables import main_metric, number, verdicts, words
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+
+
+def results(run: Path) -> str:
+    """Markdown: every finished stage that is judged, by its main metric, beside its rivals."""
+    artifacts = [Artifact(path) for path in (run / "pretrain", *sorted((run / "finetune").iterdir()))]
+    finished = [artifact for artifact in artifacts if artifact.manifest().get("complete")]
+    machines = {describe_hardware(artifact.manifest()["hardware"]) for artifact in finished}
+    versions = finished[0].manifest()["versions"]
+    rows = [row for artifact in finished for row in _rows(artifact)]
+    lost = [words(s) for a in finished for s in verdicts(a.manifest()["stage"], a.metrics())]
+    return "\n".join(
+        [
+            f"What came out on {' and '.join(sorted(machines))} (torch {versions['torch']}, transformers "
+            f"{versions['transformers']}, Python {versions['python']}; seed {finished[0].manifest()['seed']}), "
+            "all on held-out data:",
+            "",
+            "| | minutes | metric | model | beside it |",
+            "|---|---:|---|---:|---|",
+            *rows,
+            "",
+            *(lost or ["The model beats every row beside it."]),
+        ]
+    )
+
+
+def _rows(artifact: Artifact) -> Iterator[str]:
+    manifest, metrics = artifact.manifest(), artifact.metrics()
+    metric = main_metric(manifest["stage"])
+    if metric is None:
+        return
+    rivals = ", ".join(
+        f"{words(row)} {number(values[metric.name])}" for row, values in metrics.items() if row != "model"
+    )
+    arrow = "↓" if metric.lower_is_better else "↑"
+    yield (
+        f"| {manifest['stage'].removeprefix('finetune/')} | {manifest['timings']['seconds'] / 60:.1f} "
+        f"| {words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}** | {rivals} |"
+    )
+
+
+def main(run: Path) -> None:
+    """Replace what stands between the two marks of the README."""
+    before, _, rest = README.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    write_text(README, f"{before}{BEGIN}\n{results(run)}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
