@@ -16,20 +16,10 @@ from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
 from pipeline.publish.usage import usage
 from pipeline.recipe import Recipe, load_recipe, recipe_names
+from pipeline.report.tables import heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run
 
-METRIC_NAMES = {
-    "bits_per_byte": "Bits per byte",
-    "macro_f1": "Macro F1",
-    "bleu": "BLEU",
-    "chrf": "chrF",
-    "f1": "F1",
-    "rouge1": "ROUGE-1",
-    "rouge2": "ROUGE-2",
-    "rougeL": "ROUGE-L",
-}
-"""Metrics whose name is not their key in words."""
 _HUB_METRICS = {"macro_f1": "f1", "rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge"}
 """The Hub's identifiers of metrics that are called otherwise here."""
 
@@ -55,7 +45,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
-    environment.filters.update(cell=_cell, number=_number, metric_name=_metric_name)
+    environment.filters.update(cell=_cell, number=_number, heading=heading, words=words)
     body = environment.get_template("card.md.j2").render(
         facts=facts,
         repo=repo,
@@ -97,7 +87,7 @@ def _results(facts: Facts) -> list[EvalResult]:
             dataset_name=" + ".join(source.name for source in sources) or facts.run.recipe.name,
             dataset_split="held-out",
             metric_type=_HUB_METRICS.get(name, name),
-            metric_name=_metric_name(name),
+            metric_name=heading(name),
             metric_value=value,
         )
         for name, value in facts.measured.items()
@@ -130,10 +120,6 @@ def _flags(name: str, value: Any, declared: Any) -> list[str]:
         section, _, setting = name.rpartition(".")
         return [f"--{section}.{setting}" if value else f"--{section}.no-{setting}"]
     return [f"--{name}", *map(str, value)] if isinstance(value, list) else [f"--{name}", str(value)]
-
-
-def _metric_name(name: str) -> str:
-    return METRIC_NAMES.get(name) or name.replace("_", " ").capitalize()
 
 
 def _number(value: float | None) -> str:

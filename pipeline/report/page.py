@@ -17,7 +17,7 @@ from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.provenance import describe_hardware
 from pipeline.report.charts import Points, bars, lines
-from pipeline.report.tables import columns, main_metric, number, verdicts, words
+from pipeline.report.tables import columns, heading, main_metric, number, verdicts, words
 from pipeline.stages import Run
 
 _EXAMPLES = 5
@@ -186,7 +186,7 @@ class TaskSection(Section):
             name = words(metric.name)
             better = "lower" if metric.lower_is_better else "higher"
             drawn = {
-                f"{name[:1].upper()}{name[1:]} on held-out examples ({better} is better)": bars(
+                f"{heading(metric.name)} on held-out examples ({better} is better)": bars(
                     f"{name}, {self.title}", scores, highlight="model"
                 ),
                 **drawn,

@@ -18,6 +18,16 @@ from pipeline.processes import is_main
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a table, numbers only."""
+METRIC_NAMES = {
+    "macro_f1": "macro F1",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "f1": "F1",
+    "rouge1": "ROUGE-1",
+    "rouge2": "ROUGE-2",
+    "rougeL": "ROUGE-L",
+}
+"""Metrics whose name is not their key in words."""
 ABSENT = "–"
 _MODEL = "model"
 _WIDE = 10_000
@@ -86,9 +96,9 @@ def _losses(metric: MainMetric, ours: float, metrics: Metrics) -> Iterator[str]:
             continue
         if metric.beats(theirs, ours):
             mine, other = _told_apart(ours, theirs)
-            yield f"The model loses to {row} on {metric.name}: {mine} against {other}."
+            yield f"The model loses to {row} on {words(metric.name)}: {mine} against {other}."
         elif theirs == ours:
-            yield f"The model does no better than {row} on {metric.name}: {number(ours)} each."
+            yield f"The model does no better than {row} on {words(metric.name)}: {number(ours)} each."
 
 
 def columns(metrics: Metrics) -> list[str]:
@@ -97,8 +107,15 @@ def columns(metrics: Metrics) -> list[str]:
 
 
 def words(name: str) -> str:
-    """The name of a metric, a row or a count as words."""
-    return name.replace("_", " ")
+    """The name of a metric, a row or a count as words; a metric's as the field writes it."""
+    return METRIC_NAMES.get(name) or name.replace("_", " ")
+
+
+def heading(name: str) -> str:
+    """The same with a capital, but for a word that has its own, such as chrF."""
+    said = words(name)
+    first = said.split()[0]
+    return said if first != first.lower() else said[:1].upper() + said[1:]
 
 
 def number(value: Any, name: str = "") -> str:

@@ -45,7 +45,7 @@ def read_docstrings() -> Iterator[Row]:
     """Columns ``name`` and ``text``: one docstring a row, grouped by module like the documentation."""
     for module, path in _modules():
         for name, text in _docstrings(path):
-            yield Row({"name": name, "text": text}, f"{path} {name}", group=module)
+            yield Row({"name": name, "text": text}, f"{module} {name}", group=module)
 
 
 def _modules() -> Iterator[tuple[str, Path]]:

@@ -12,7 +12,12 @@ _CATALOGUES = ("jupyterlab_language_pack_fr_FR/**/*.mo", "django/**/locale/fr/**
 
 @reads_installed("french-messages", "jupyterlab-language-pack-fr-FR", "Django")
 def read_french_messages() -> Iterator[Row]:
-    """Columns ``source`` and ``target``: messages of JupyterLab with its extensions, and of Django."""
+    """Columns ``source`` and ``target``: messages of JupyterLab with its extensions, and of Django; each once."""
+    seen: set[tuple[str, ...]] = set()
     for pattern in _CATALOGUES:
         for path in package_files(pattern):
-            yield from read_gettext(path)
+            for row in read_gettext(path):
+                pair = tuple(row.values.values())
+                if pair not in seen:
+                    seen.add(pair)
+                    yield Row(row.values, row.place.removeprefix(f"{path.parent}/"))

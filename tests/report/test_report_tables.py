@@ -83,7 +83,7 @@ def test_less_wins_where_less_is_better() -> None:
         "xz": {"bits_per_byte": 1.5},
         "unigram": {"bits_per_byte": 4.5},
     }
-    assert verdicts("pretrain", metrics) == ["The model loses to xz on bits_per_byte: 1.750 against 1.500."]
+    assert verdicts("pretrain", metrics) == ["The model loses to xz on bits per byte: 1.750 against 1.500."]
     chat = {"model": {"loss": 3.0, "perplexity": 20.0}, "from_scratch": {"loss": 4.0, "perplexity": 54.0}}
     assert verdicts("finetune/chat", chat) == []
 
