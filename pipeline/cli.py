@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import io
-import itertools
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import tyro
+from typing import TYPE_CHECKING
 
 from pipeline.errors import GroundupError, Interrupted, nearest
+from pipeline.overrides import flags, long_flags, parse
 from pipeline.recipe import Finetune, Recipe, load_recipe
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,15 +70,19 @@ def _pretrain(common: Common, run: Run, _: Publish) -> None:
 
 
 def _finetune(common: Common, run: Run, _: Publish) -> None:
+    from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
+    refuse_wrong_data(run, _tasks(common, run.recipe))
     for task in _tasks(common, run.recipe):
         print_metrics(run.finish(f"finetune/{task}"))
 
 
 def _everything(common: Common, run: Run, options: Publish) -> None:
+    from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
+    refuse_wrong_data(run, list(run.recipe.tasks))
     for stage in run.stages():
         artifact = run.finish(stage)
         if stage.startswith("finetune/"):
@@ -215,25 +213,25 @@ def _help() -> str:
 def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Publish]:
     """The verb's own options, then the recipe with what the command line overrides."""
     show_help = bool({"-h", "--help"} & set(arguments))
-    common, rest = _parse(f"groundup {name}", Common(), [a for a in arguments if a not in ("-h", "--help")])
-    options, rest = _parse(f"groundup {name}", Publish(), rest) if name == "publish" else (Publish(), rest)
+    common, rest = parse(f"groundup {name}", Common(), [a for a in arguments if a not in ("-h", "--help")])
+    options, rest = parse(f"groundup {name}", Publish(), rest) if name == "publish" else (Publish(), rest)
     recipe = load_recipe(common.recipe)
     tasks = _tasks(common, recipe) if common.task else list(recipe.tasks)
     if show_help:
         if verb.short:
             print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))
-        _parse(f"groundup {name}", recipe, ["--help"])
+        parse(f"groundup {name}", recipe, ["--help"])
     if verb.needs_task and not common.task:
         raise GroundupError(
             name, "no task is named", f"use --task with one of: {', '.join(recipe.tasks)}, all"
         )
-    recipe, unknown = _parse(f"groundup {name}", recipe, _long(rest, verb.short, tasks))
+    recipe, unknown = parse(f"groundup {name}", recipe, long_flags(rest, verb.short, tasks))
     if unknown:
         known = [
-            *_flags(recipe),
-            *_flags(Common()),
+            *flags(recipe),
+            *flags(Common()),
             *verb.short,
-            *(_flags(options) if name == "publish" else ()),
+            *(flags(options) if name == "publish" else ()),
         ]
         known += [f"--finetune.{f.name.replace('_', '-')}" for f in dataclasses.fields(Finetune)]
         flag = unknown[0].split("=")[0]
@@ -253,66 +251,6 @@ def _tasks(common: Common, recipe: Recipe) -> list[str]:
             nearest(common.task, [*recipe.tasks, "all"]),
         )
     return [common.task]
-
-
-def _long(arguments: list[str], short: dict[str, str], tasks: list[str]) -> list[str]:
-    """Arguments with short flags and ``--finetune.X`` written out for every chosen task."""
-    written: list[str] = []
-    groups: list[list[str]] = []
-    for argument in arguments:
-        if argument.startswith("--") or not groups:
-            groups.append([])
-        groups[-1].append(argument)
-    for group in groups:
-        flag, equals, value = group[0].partition("=")
-        flag = "--" + flag[2:].replace("_", "-") if flag.startswith("--") else flag
-        flag = short.get(flag, flag).replace("--finetune.", "--tasks.TASK.")
-        targets = [flag.replace("TASK", task) for task in tasks] if "TASK" in flag else [flag]
-        for target in targets:
-            written += [target, *([value] if equals else []), *group[1:]]
-    return written
-
-
-def _flags(settings: object, prefix: str = "--") -> list[str]:
-    """Every flag of a settings value, as the command line spells it."""
-    flags = []
-    for field in dataclasses.fields(settings):  # type: ignore[arg-type]  # a dataclass by construction
-        value, flag = getattr(settings, field.name), prefix + field.name.replace("_", "-")
-        nested = value if isinstance(value, dict) else {}
-        if dataclasses.is_dataclass(value):
-            flags += _flags(value, f"{flag}.")
-        elif nested:
-            flags += [f for name, entry in nested.items() for f in _flags(entry, f"{flag}.{name}.")]
-        else:
-            flags.append(flag)
-    return flags
-
-
-def _parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]]:
-    """``default`` with the overrides among the arguments, and the arguments that are none of its."""
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            return tyro.cli(
-                type(default), prog=program, default=default, args=arguments, return_unknown_args=True
-            )
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise GroundupError(
-            program.removeprefix("groundup "), _sentence(said.getvalue()), f"see {program} --help"
-        ) from None
-
-
-def _sentence(box: str) -> str:
-    """The first paragraph below the title of the box, or plain rules, that the parser puts round an error."""
-    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
-    for is_rule, paragraph in itertools.groupby(
-        lines, key=lambda line: bool(line) and set(line) <= set("─-")
-    ):
-        if not is_rule:
-            return " ".join(paragraph).strip()
-    return "an argument is wrong"
 
 
 if __name__ == "__main__":

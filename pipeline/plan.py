@@ -23,6 +23,7 @@ from pipeline.sources.columns import text_column
 from pipeline.stages import Run, Stage
 from pipeline.tasks import task_named
 from pipeline.train.arguments import micro_batch, takes_bfloat16
+from pipeline.train.examples import read_examples
 
 _UTILISATION = 0.4
 """Share of the measured matrix speed that training is taken to reach."""
@@ -78,12 +79,26 @@ def print_plan(run: Run) -> None:
     print("✓ sources, columns, lengths, batches, memory and disk are in order")
 
 
+def refuse_wrong_data(run: Run, tasks: Sequence[str]) -> None:
+    """Read the whole data of tasks that wait for pre-training: what is wrong with them should not come after it.
+
+    Raises:
+        GroundupError: for the first mistake, naming its place and what to do.
+    """
+    if is_main() and not run.is_finished("pretrain"):
+        for task in tasks:
+            settings = run.recipe.tasks[task]
+            if not settings.model:
+                _check_task(task, settings, run.recipe.model.context)
+                read_examples(task_named(task, settings), run.recipe.held_out, run.recipe.seed)
+
+
 def _described(run: Run, stage: Stage) -> list[str]:
-    artifact, mark = run.artifact(stage.name), run.fingerprint(stage)
+    artifact = run.artifact(stage.name)
     state = "to do"
-    if artifact.is_complete(mark):
+    if run.is_finished(stage.name):
         state = "done"
-    elif artifact.fingerprint() == mark:
+    elif artifact.fingerprint() == run.fingerprint(stage):
         state = "goes on"
     elif artifact.fingerprint():
         state = "made anew: a setting or its data changed"

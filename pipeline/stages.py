@@ -61,6 +61,10 @@ class Run:
         before = [self.fingerprint(self.stages()[name]) for name in stage.needs]
         return fingerprint(stage.name, stage.settings, [identity(spec) for spec in stage.data], before)
 
+    def is_finished(self, name: str) -> bool:
+        """Whether a stage that the recipe declares is done, with the settings and data as they are now."""
+        return self.artifact(name).is_complete(self.fingerprint(self.stages()[name]))
+
     def finish(self, name: str) -> Artifact:
         """Bring a stage, and first those it needs, to its end; what is finished already is not done again.
 

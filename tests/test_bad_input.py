@@ -133,6 +133,15 @@ def test_wrong_arguments(
     assert words in said and said.count("\n") == 1
 
 
+def test_wrong_task_data_are_refused_before_pretraining(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.csv").write_text("text,label\n" + GOOD.replace("bad\n", "good\n"))
+    arguments = ["--recipe", str(tiny), "--runs", str(tmp_path / "runs"), "--data", str(tmp_path / "a.csv")]
+    assert main(["finetune", "--task", "sentiment", *arguments, "--finetune.label-names"]) == 2
+    assert "have the label 'good'" in capsys.readouterr().err and not (tmp_path / "runs").exists()
+
+
 def test_mended_data_are_taken_after_a_refusal(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
     arguments = [
         "finetune", "--task", "sentiment", "--data", str(tmp_path / "a.csv"), "--recipe", str(tiny),

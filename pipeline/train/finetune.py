@@ -53,9 +53,9 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
         Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines.
     """
     task = task_named(name, settings)
+    parts = read_examples(task, held_out, seed)
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
-    parts = read_examples(task, held_out, seed)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     bench = Bench(task, tokenizer, parts, seed, out)
 
