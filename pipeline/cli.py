@@ -161,6 +161,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GroundupError as error:
         print(f"groundup: {error}", file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:  # whoever read our output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         if error.errno is None:  # a library's own, and no matter of files
             raise
