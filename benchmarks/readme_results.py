@@ -35,9 +35,16 @@ def results(run: Path) -> str:
             "|---|---:|---|---:|---|",
             *rows,
             "",
+            f"Before the first row: {_preparation(run)}.",
+            "",
             *(lost or ["The model beats every row beside it."]),
         ]
     )
+
+
+def _preparation(run: Path) -> str:
+    minutes = {s: Artifact(run / s).manifest()["timings"]["seconds"] / 60 for s in ("corpus", "tokenizer")}
+    return " and ".join(f"{stage} {spent:.1f} minutes" for stage, spent in minutes.items())
 
 
 def _rows(artifact: Artifact) -> Iterator[str]:

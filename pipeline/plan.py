@@ -183,10 +183,16 @@ def _shortages(run: Run, needs: Sequence[Need]) -> Iterator[str]:
     free, wanted = shutil.disk_usage(place).free, sum(need.disk for need in needs)
     text = run.recipe.corpus.megabytes_per_source * len(run.recipe.corpus.sources) * 1e6
     wanted += text  # compressed text and token shards take about a byte a character together
+    machine = hardware()
+    memory = machine["memory_gb"] * 1e9
+    if text > memory:
+        yield (
+            f"corpus: {size(text)} of text are held in memory, {size(memory)} are there; "
+            "use a smaller --corpus.megabytes-per-source"
+        )
     if wanted > free:
         yield f"{place}: {size(wanted)} of disk are needed, {size(free)} are free; free some, or set --runs"
-    machine = hardware()
-    room = min((a["memory_gb"] for a in machine["accelerators"]), default=machine["memory_gb"]) * 1e9
+    room = min((a["memory_gb"] * 1e9 for a in machine["accelerators"]), default=memory)
     for need in needs:
         if need.memory > room:
             yield (

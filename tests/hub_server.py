@@ -1,4 +1,4 @@
-"""A stand-in for the Hugging Face Hub: the endpoints through which models are pushed and loaded.
+"""A stand-in for the Hugging Face Hub: the endpoints that push and load models and stream data sets.
 
 It keeps everything in memory and speaks the LFS way of uploading, not Xet: clients set
 ``HF_HUB_DISABLE_XET=1`` (``Hub.environment``).
@@ -17,11 +17,11 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-from tests.hub_store import TOKEN, Blob, Hub, Repository
+from tests.hub_store import TOKEN, Blob, Hub, Repository, entries
 
 LFS_SUFFIXES = (".safetensors", ".bin", ".gguf")
 LFS_BYTES = 1_000_000
@@ -59,7 +59,11 @@ ROUTES: list[tuple[str, re.Pattern[str], Action]] = []
 
 
 def route(method: str, pattern: str) -> Callable[[Action], Action]:
-    """Decorator: the handler of a method and a pattern over the whole path; REPO stands for user/name."""
+    """Decorator: the handler of a method and a pattern over the whole path.
+
+    In the pattern REPO stands for user/name, and KIND for models or datasets.
+    """
+    pattern = pattern.replace("KIND", "(?P<kind>models|datasets)")
     whole = re.compile(pattern.replace("REPO", r"(?P<repo>[\w.-]+/[\w.-]+)"))
 
     def register(action: Action) -> Action:
@@ -138,7 +142,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def repository(self, match: re.Match[str]) -> Repository:
         """The repository of the path; private ones do not exist for strangers."""
-        found = self.hub.repositories.get(match["repo"])
+        kept = self.hub.datasets if match.groupdict().get("kind") == "datasets" else self.hub.repositories
+        found = kept.get(match["repo"])
         if found is None or (found.private and not self.signed_in()):
             raise RefusedError(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
         return found
@@ -268,25 +273,32 @@ def _apply(files: dict[str, Blob], key: str, value: dict[str, Any], objects: dic
         raise RefusedError(HTTPStatus.BAD_REQUEST, message=f"{key}: {error}") from None
 
 
-@route("GET", "/api/models/REPO(/revision/(?P<revision>[^/]+))?")
-def model_info(request: Handler, match: re.Match[str]) -> None:
+@route("GET", "/api/KIND/REPO(/revision/(?P<revision>[^/]+))?")
+def info(request: Handler, match: re.Match[str]) -> None:
     commit, files = request.commit(match)
     siblings = [{"rfilename": name} for name in sorted(files)]
     private = request.repository(match).private
     request.answer_json({"id": match["repo"], "sha": commit, "private": private, "siblings": siblings})
 
 
-@route("GET", "/api/models/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
+@route("GET", "/api/KIND/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
 def tree(request: Handler, match: re.Match[str]) -> None:
     _, files = request.commit(match)
-    below = f"{match['below']}/" if match["below"] else ""
-    found = [blob.entry(name) for name, blob in sorted(files.items()) if name.startswith(below)]
-    if below and not found:
+    query = parse_qs(urlsplit(request.path).query)
+    found = entries(files, match["below"] or "", query.get("recursive", [""])[0].lower() == "true")
+    if match["below"] and not found:
         raise RefusedError(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
     request.answer_json(found)
 
 
-@route("GET", "/REPO/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+@route("POST", "/api/KIND/REPO/paths-info/(?P<revision>[^/]+)")
+def paths_info(request: Handler, match: re.Match[str]) -> None:
+    _, files = request.commit(match)
+    wanted = parse_qs(request.body.decode())["paths"]
+    request.answer_json([files[path].entry(path) for path in wanted if path in files])
+
+
+@route("GET", "/((?P<kind>datasets)/)?REPO/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 def resolve(request: Handler, match: re.Match[str]) -> None:
     commit, files = request.commit(match)
     blob = files.get(match["path"])
@@ -296,4 +308,12 @@ def resolve(request: Handler, match: re.Match[str]) -> None:
         )
     etag = blob.sha256 if blob.lfs else blob.oid
     linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(blob.content))} if blob.lfs else {}
-    request.answer(blob.content, headers={"X-Repo-Commit": commit, "ETag": f'"{etag}"', **linked})
+    headers = {"X-Repo-Commit": commit, "ETag": f'"{etag}"', **linked}
+    part = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    if part is None:
+        request.answer(blob.content, headers=headers)
+        return
+    size = len(blob.content)
+    first, last = int(part[1]), min(int(part[2] or size), size - 1)
+    headers |= {"Content-Range": f"bytes {first}-{last}/{size}"}
+    request.answer(blob.content[first : last + 1], HTTPStatus.PARTIAL_CONTENT, headers)

@@ -38,9 +38,25 @@ class Blob:
         return entry
 
 
+def entries(files: dict[str, Blob], below: str, recursive: bool) -> list[dict[str, Any]]:
+    """Files and folders in a folder, or in all folders below it too."""
+    start = f"{below}/" if below else ""
+    inside = [name for name in files if name.startswith(start)]
+    folders = {
+        start + "/".join(parts[:n])
+        for name in inside
+        for parts in [name[len(start) :].split("/")]
+        for n in range(1, len(parts))
+    }
+    found = [files[name].entry(name) for name in inside]
+    found += [{"type": "directory", "path": name, "size": 0, "oid": "0" * 40} for name in folders]
+    shown = [entry for entry in found if recursive or "/" not in entry["path"][len(start) :]]
+    return sorted(shown, key=lambda entry: entry["path"])
+
+
 @dataclass
 class Repository:
-    """A model repository: one branch, its commits as whole sets of files."""
+    """A repository: one branch, its commits as whole sets of files."""
 
     private: bool
     commits: list[tuple[str, dict[str, Blob]]] = field(default_factory=list)
@@ -68,6 +84,9 @@ class Hub:
 
     url: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
+    """Models by their name."""
+    datasets: dict[str, Repository] = field(default_factory=dict)
+    """Data sets by their name."""
     objects: dict[str, bytes] = field(default_factory=dict)
     """LFS objects by their SHA-256."""
     requests: list[str] = field(default_factory=list)

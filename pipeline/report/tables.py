@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.artifacts import Artifact
+from pipeline.artifacts import Artifact, read_json
 from pipeline.processes import is_main
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -71,6 +71,11 @@ def print_metrics(artifact: Artifact) -> None:
     print_table(Text(stage, style="bold"), _table(metrics))
     for sentence in verdicts(stage, metrics):
         print(sentence)
+    details = artifact.path / "details.json"
+    if details.is_file():
+        for name, said in read_json(details).get(_MODEL, {}).get("signatures", {}).items():
+            print(f"{words(name)}: {said}")
+        print(f"Per class, by kind, one by one: details.json and predictions.jsonl in {artifact.path}")
 
 
 def print_table(*parts: Table | Text) -> None:

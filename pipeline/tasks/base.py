@@ -55,6 +55,10 @@ class Task(ABC):
             GroundupError: for a row that is none, naming its place and what to do.
         """
 
+    def finer_group(self, example: Example) -> str:
+        """What must stay on one side of the split where the data has too few groups to split by them."""
+        return example.group
+
     def kind(self, example: Example) -> str:
         """What the training part must hold at least one example of (a class); all alike when empty."""
         return ""

@@ -74,6 +74,10 @@ class QuestionAnswering(Task):
             }
             yield Example(fields, row.place, group=row.group or str(row.values.get("title") or context))
 
+    def finer_group(self, example: Example) -> str:
+        """Its context: a file may hold one article alone."""
+        return str(example.fields["context"])
+
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """A feature for each window; ``start_positions`` and ``end_positions`` of the first answer."""
         start = fields["answer_starts"][0] if fields["answers"] else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import GroundupError
@@ -15,6 +15,8 @@ from pipeline.tasks.base import Example, Task
 
 _SMALLEST_HELD_OUT = 50
 """Small data gives a larger share than set, up to a fifth, so that the held-out part measures something."""
+
+_FEW_GROUPS = 5
 
 _WINDOW = 32
 """Global batches among which examples of like length are brought together."""
@@ -42,6 +44,8 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         own_rows = read(settings.eval_data, "test")
     train = list(task.examples(rows))
     if own_rows is None:
+        if len({e.group for e in train}) < _FEW_GROUPS:
+            train = [replace(e, group=task.finer_group(e)) for e in train]
         parts = _with_every_kind(task, _split(train, share, seed))
     else:
         held_out = list(task.examples(own_rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -184,6 +185,17 @@ def test_the_split_keeps_same_texts_together_and_every_class_in_training(tmp_pat
         assert texts[0] and texts[1] and not texts[0] & texts[1]
         assert len(parts.train) + len(parts.held_out) == 120
         assert {e.fields["label"] for e in parts.train} == {"0", "1", "rare"}
+
+
+def test_one_article_is_split_by_its_contexts(tmp_path: Any) -> None:
+    rows = [
+        {"title": "T", "question": "Where?", "context": f"Oslo {n % 30}", "answers": "Oslo"}
+        for n in range(60)
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(rows))
+    parts = read_examples(task_named("qa", Finetune(data=str(tmp_path / "a.json"))), share=0.1, seed=0)
+    contexts = [{e.fields["context"] for e in part} for part in (parts.train, parts.held_out)]
+    assert contexts[0] and contexts[1] and not contexts[0] & contexts[1]
 
 
 def test_a_held_out_part_of_ones_own_is_taken_out_of_training(tmp_path: Any) -> None:
