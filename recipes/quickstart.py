@@ -34,7 +34,7 @@ recipe = Recipe(
             max_tokens=96,
             steps=800,
         ),
-        "qa": replace(small, data="installed:factbook-questions", max_tokens=256, steps=240),
+        "qa": replace(small, data="installed:factbook-questions", max_tokens=256, steps=300),
         "summarization": replace(
             small,
             data="installed:docstring-summaries",
