@@ -35,6 +35,8 @@ _ROLES = {
 }
 
 Message = dict[str, str]
+Labelled = tuple[list[int], list[int]]
+"""Token ids, and as many labels."""
 
 
 class Chat(Task):
@@ -82,16 +84,17 @@ class Chat(Task):
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end."""
-        features: list[tuple[list[int], list[int]]] = []
-        part: list[Message] = []
-        for exchange in _exchanges(fields["messages"]):
-            grown = part + exchange
-            if part and len(_labelled(grown, tokenizer)[0]) > self.settings.max_tokens:
-                features.append(_labelled(part, tokenizer))
-                grown = exchange
-            part = grown
-        features.append(_labelled(part, tokenizer))
         most = self.settings.max_tokens
+        parts: list[list[Message]] = [[]]
+        size = 0
+        exchanges = _exchanges(fields["messages"])
+        for exchange, (ids, _) in zip(exchanges, _labelled(fields["messages"], tokenizer), strict=True):
+            if parts[-1] and size + len(ids) > most:
+                parts.append([])
+                size = 0
+            parts[-1] += exchange
+            size += len(ids)
+        features = [_joined(_labelled(part, tokenizer)) for part in parts]
         cut = [(ids[:most], labels[:most]) for ids, labels in features]
         kept = [(ids, labels) for ids, labels in cut if any(label != IGNORED for label in labels[1:])]
         return {"input_ids": [ids for ids, _ in kept], "labels": [labels for _, labels in kept]}
@@ -223,13 +226,11 @@ def _opening(messages: Sequence[Message]) -> list[Message]:
     return list(messages[:first])
 
 
-def _labelled(messages: Sequence[Message], tokenizer: Any) -> tuple[list[int], list[int]]:
-    """Tokens of a conversation, and those of the assistant as labels, under any chat template.
+def _labelled(messages: Sequence[Message], tokenizer: Any) -> Iterator[Labelled]:
+    """Tokens of each exchange of a conversation, and those of the assistant as labels, under any chat template.
 
     What a template adds between the prompt for a reply and the end of that reply is the assistant's.
     """
-    ids: list[int] = []
-    labels: list[int] = []
     done = ""
     for number, message in enumerate(messages):
         if message["role"] != "assistant":
@@ -243,9 +244,16 @@ def _labelled(messages: Sequence[Message], tokenizer: Any) -> tuple[list[int], l
                 "use a model whose template only adds",
             )
         question, answer = tokens(tokenizer, prompt[len(done) :]), tokens(tokenizer, whole[len(prompt) :])
-        ids += question + answer
-        labels += [IGNORED] * len(question) + answer
+        yield question + answer, [IGNORED] * len(question) + answer
         done = whole
+
+
+def _joined(exchanges: Iterable[Labelled]) -> Labelled:
+    ids: list[int] = []
+    labels: list[int] = []
+    for more_ids, more_labels in exchanges:
+        ids += more_ids
+        labels += more_labels
     return ids, labels
 
 

@@ -57,9 +57,11 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
-    bench = Bench(task, tokenizer, parts, seed, out)
-
     model = _pretrained(task, tokenizer, start, parts.train)
+    needed = settings.steps * settings.global_batch
+    features = encode(task, parts.train, tokenizer, model.config, needed, seed)
+    bench = Bench(task, tokenizer, parts, features, seed, out)
+
     results = {"model": bench.measure("model", model)}
     if settings.from_scratch:
         set_seed(seed)
@@ -90,6 +92,8 @@ class Bench:
     task: Task
     tokenizer: PreTrainedTokenizerBase
     parts: Parts
+    features: Any
+    """A ``datasets.Dataset`` of what is trained on."""
     seed: int
     out: Artifact
 
@@ -124,9 +128,7 @@ class Bench:
     def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Path:
         """Directory of the trained weights: whole, also where each process held a part of them."""
         settings = self.task.settings
-        needed = settings.steps * settings.global_batch
-        features = encode(self.task, self.parts.train, self.tokenizer, model.config, needed, self.seed)
-        lengths = [len(ids) for ids in features["input_ids"]]
+        lengths = [len(ids) for ids in self.features["input_ids"]]
         order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
         tokens_per_step = sum(lengths) / len(lengths) * settings.global_batch
         set_seed(self.seed)
@@ -135,8 +137,8 @@ class Bench:
             args=training_arguments(
                 settings, checkpoints, self.seed, lr_scheduler_type="linear", optim="adamw_torch_fused"
             ),
-            train_dataset=features.select(order),
-            data_collator=_collator(self.tokenizer, features[0]),
+            train_dataset=self.features.select(order),
+            data_collator=_collator(self.tokenizer, self.features[0]),
             callbacks=[
                 Log(self.out.path / LOG, tokens_per_step, {"run": row}),
                 Bar(f"{self.task.name} {row}", tokens_per_step),
