@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest
@@ -35,8 +37,6 @@ _ROLES = {
 }
 
 Message = dict[str, str]
-Labelled = tuple[list[int], list[int]]
-"""Token ids, and as many labels."""
 
 
 class Chat(Task):
@@ -85,17 +85,14 @@ class Chat(Task):
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end."""
         most = self.settings.max_tokens
-        parts: list[list[Message]] = [[]]
-        size = 0
-        exchanges = _exchanges(fields["messages"])
-        for exchange, (ids, _) in zip(exchanges, _labelled(fields["messages"], tokenizer), strict=True):
-            if parts[-1] and size + len(ids) > most:
-                parts.append([])
-                size = 0
-            parts[-1] += exchange
-            size += len(ids)
-        features = [_joined(_labelled(part, tokenizer)) for part in parts]
-        cut = [(ids[:most], labels[:most]) for ids, labels in features]
+        features = [_Told()]
+        for exchange in _exchanges(fields["messages"]):
+            longer = features[-1].then(exchange, tokenizer)
+            if features[-1].ids and len(longer.ids) > most:
+                features.append(_Told().then(exchange, tokenizer))
+            else:
+                features[-1] = longer
+        cut = [(list(told.ids[:most]), list(told.labels[:most])) for told in features]
         kept = [(ids, labels) for ids, labels in cut if any(label != IGNORED for label in labels[1:])]
         return {"input_ids": [ids for ids, _ in kept], "labels": [labels for _, labels in kept]}
 
@@ -226,35 +223,32 @@ def _opening(messages: Sequence[Message]) -> list[Message]:
     return list(messages[:first])
 
 
-def _labelled(messages: Sequence[Message], tokenizer: Any) -> Iterator[Labelled]:
-    """Tokens of each exchange of a conversation, and those of the assistant as labels, under any chat template.
+@dataclass(frozen=True)
+class _Told:
+    """A stretch of a conversation under any chat template, with the assistant's tokens as labels."""
 
-    What a template adds between the prompt for a reply and the end of that reply is the assistant's.
-    """
-    done = ""
-    for number, message in enumerate(messages):
-        if message["role"] != "assistant":
-            continue
-        prompt = tokenizer.apply_chat_template(messages[:number], tokenize=False, add_generation_prompt=True)
-        whole = tokenizer.apply_chat_template(messages[: number + 1], tokenize=False)
-        if not prompt.startswith(done) or not whole.startswith(prompt):
+    messages: tuple[Message, ...] = ()
+    text: str = ""
+    ids: tuple[int, ...] = ()
+    labels: tuple[int, ...] = ()
+
+    def then(self, exchange: Sequence[Message], tokenizer: Any) -> _Told:
+        """With one more exchange; what the template adds between the prompt and the reply's end is the assistant's."""
+        messages = (*self.messages, *exchange)
+        render = partial(tokenizer.apply_chat_template, tokenize=False)
+        prompt, whole = render(list(messages[:-1]), add_generation_prompt=True), render(list(messages))
+        if not prompt.startswith(self.text) or not whole.startswith(prompt):
             raise GroundupError(
                 "chat template",
                 "it changes earlier messages as a conversation grows",
                 "use a model whose template only adds",
             )
-        question, answer = tokens(tokenizer, prompt[len(done) :]), tokens(tokenizer, whole[len(prompt) :])
-        yield question + answer, [IGNORED] * len(question) + answer
-        done = whole
-
-
-def _joined(exchanges: Iterable[Labelled]) -> Labelled:
-    ids: list[int] = []
-    labels: list[int] = []
-    for more_ids, more_labels in exchanges:
-        ids += more_ids
-        labels += more_labels
-    return ids, labels
+        question, answer = (
+            tokens(tokenizer, prompt[len(self.text) :]),
+            tokens(tokenizer, whole[len(prompt) :]),
+        )
+        labels = [IGNORED] * len(question) + answer
+        return _Told(messages, whole, (*self.ids, *question, *answer), (*self.labels, *labels))
 
 
 def _assistant_tokens(features: Mapping[str, list[Any]]) -> Iterator[int]:
