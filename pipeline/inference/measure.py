@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -81,11 +80,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     ]
     loss = sum(count * value for count, value in losses) / len(blocks)
     size = len(tokenizer.decode(blocks.predicted).encode())
-    return {
-        "bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size),
-        "loss": loss,
-        "perplexity": math.exp(loss),
-    }
+    return {"bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size), "loss": loss}
 
 
 def _stack(features: list[dict[str, Any]]) -> Any:
