@@ -92,7 +92,7 @@ def test_wrong_task_data(
     ("file", "content", "words"),
     [
         ("a.txt", "", "the file has no rows"),
-        ("a.txt", "too short", "documents are left"),
+        ("a.txt", "too short", "too few to hold some out"),
         ("a.jsonl", '{"body": "some text"}\n', "there is no column 'text'"),
         ("a.bin", "x", "no format that can be read"),
     ],

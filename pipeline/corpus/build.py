@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Artifact
-from pipeline.corpus.cleaning import clean, pieces
+from pipeline.corpus.cleaning import PIECE_CHARACTERS, clean, pieces
 from pipeline.corpus.datasheet import datasheet
 from pipeline.corpus.duplicates import Exact, Near
 from pipeline.corpus.personal_data import mask
@@ -159,10 +159,11 @@ def _split(
     """Documents below the share are held out; at least those of the lowest place are."""
     places = sorted({document.position for document in documents})
     if len(places) < 2:
-        most = max((n, why) for why, n in [*tally.counts.items(), ("read", 0)] if why != "read" or n == 0)
+        dropped = ", ".join(f"{why} {n}" for why, n in tally.counts.most_common() if why != "read")
         raise GroundupError(
             ", ".join(settings.sources),
-            f"{len(documents)} documents are left of {tally.counts['read']} (most fell to {most[1]}: {most[0]})",
+            f"{len(documents)} documents of up to {PIECE_CHARACTERS} characters are left of {tally.counts['read']} "
+            f"(dropped: {dropped or 'none'}), too few to hold some out",
             "give more text, or lower --corpus.minimum-characters",
         )
     border = max(share, places[1])

@@ -46,18 +46,22 @@ class TrainingBlocks(Dataset):
 
 
 class EvaluationBlocks(Dataset):
-    """The first tokens of the shards in blocks that overlap by one token, so that each is predicted once."""
+    """The first tokens of the shards in blocks that overlap by one token, so that each is predicted once.
+
+    Fewer tokens than a block make one shorter block.
+    """
 
     def __init__(self, directory: Path, length: int, tokens: int) -> None:
         ids = np.concatenate([shard[:tokens] for shard in open_shards(directory)])[:tokens]
-        stride = length - 1
-        whole = (len(ids) - 1) // stride
-        if whole < 1:
+        if len(ids) < 2:
             raise GroundupError(
                 str(directory),
-                f"there are fewer than {length} held-out tokens",
-                "give more text, a larger --held-out or a smaller --model.context",
+                "there is no held-out text to predict",
+                "give more text, or a larger --held-out",
             )
+        length = min(length, len(ids))
+        stride = length - 1
+        whole = (len(ids) - 1) // stride
         self.ids, self.length, self.stride, self.whole = ids[: whole * stride + 1], length, stride, whole
 
     def __len__(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from transformers import (
 )
 
 from pipeline.errors import Interrupted
+from pipeline.processes import is_main
 
 
 def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
@@ -74,6 +76,8 @@ class StopWhenAsked(TrainerCallback):
     def _ask(self, number: int, _: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             raise KeyboardInterrupt
+        if not self.asked and is_main():  # print is not safe inside a signal handler
+            os.write(2, b"\nstopping at the end of this step; Ctrl-C once more stops at once\n")
         self.asked = True
 
     def on_step_end(

@@ -98,7 +98,8 @@ class Bar(TrainerCallback):
     def __init__(self, title: str, tokens_per_step: float) -> None:
         self.title, self.tokens_per_step = title, tokens_per_step
         self.progress: Progress | None = None
-        self.began, self.first, self.said, self.loss = 0.0, -1, 0.0, float("nan")
+        self.began, self.first, self.said = 0.0, -1, 0.0
+        self.loss: float | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -138,7 +139,8 @@ class Bar(TrainerCallback):
             self.began, self.first, self.said = now, state.global_step, now
             return
         pace = (state.global_step - self.first) / max(now - self.began, 1e-9)
-        facts = f"loss {self.loss:.3f} · {pace * self.tokens_per_step:,.0f} tokens/s"
+        loss = "–" if self.loss is None else f"{self.loss:.3f}"
+        facts = f"loss {loss} · {pace * self.tokens_per_step:,.0f} tokens/s"
         if self.progress is not None:
             self.progress.update(self.progress.task_ids[0], completed=state.global_step, facts=facts)
         elif now - self.said >= _QUIET_SECONDS or state.global_step == state.max_steps:

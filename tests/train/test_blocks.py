@@ -43,6 +43,11 @@ def test_evaluation_predicts_each_token_once(shards: Path) -> None:
     )
 
 
+def test_few_held_out_tokens_make_one_shorter_block(shards: Path) -> None:
+    blocks = EvaluationBlocks(shards, length=1000, tokens=50)
+    assert len(blocks) == 1 and len(blocks[0]["input_ids"]) == 50 and len(blocks.predicted) == 49
+
+
 def test_too_little_text_says_what_to_do(shards: Path) -> None:
     with pytest.raises(GroundupError, match="fewer than 1000 tokens"):
         TrainingBlocks(shards, length=1000, blocks=1, seed=0)

@@ -55,6 +55,19 @@ def test_two_processes_reach_the_same_loss(tiny: Path, whole_run: Path, tmp_path
     assert max(abs(a - b) for a, b in zip(*logs, strict=True)) < 1e-3
 
 
+def test_two_processes_fine_tune_and_measure(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
+    start = whole_run / "tiny" / "pretrain"
+    done = _launch("finetune", "--task", "sentiment", "--recipe", tiny, "--runs", tmp_path, "--model", start)
+    assert done.returncode == 0, done.stdout + done.stderr
+    one, two = (
+        json.loads((runs / "tiny" / "finetune" / "sentiment" / "metrics.json").read_text())
+        for runs in (whole_run, tmp_path)
+    )
+    assert one["model"].keys() == two["model"].keys() and one["model"]["examples"] == two["model"]["examples"]
+    assert abs(one["model"]["accuracy"] - two["model"]["accuracy"]) <= 1 / one["model"]["examples"]
+    assert done.stdout.count("finetune/sentiment: finished") == 1
+
+
 def test_an_error_in_the_first_process_ends_all(tiny: Path, tmp_path: Path) -> None:
     done = _launch(
         "pretrain", "--recipe", tiny, "--runs", tmp_path, "--corpus.sources", tmp_path / "nothing.txt"
