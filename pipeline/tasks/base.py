@@ -107,6 +107,19 @@ class Task(ABC):
         return {}
 
 
+def generation_usage(prompt: str, note: str = "") -> str:
+    """``Task.usage`` of a causal model that answers a prompt."""
+    return f"""\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("REPO")
+model = AutoModelForCausalLM.from_pretrained("REPO")
+{note + chr(10) if note else ""}inputs = tokenizer({prompt!r}, return_tensors="pt", add_special_tokens=False)
+output = model.generate(**inputs, max_new_tokens=64)
+print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+"""
+
+
 def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int]) -> dict[str, list[Any]]:
     """Features of one example for a causal model: the loss is on the answer alone."""
     return {"input_ids": [[*prompt, *answer]], "labels": [[IGNORED] * len(prompt) + list(answer)]}

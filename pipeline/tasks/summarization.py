@@ -9,20 +9,9 @@ from typing import Any
 
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
-from pipeline.tasks.base import Example, Prediction, Task, prompt_and_answer, tokens
+from pipeline.tasks.base import Example, Prediction, Task, generation_usage, prompt_and_answer, tokens
 
 _CUE = "\nSummary:"
-
-_USAGE = """\
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("REPO")
-model = AutoModelForCausalLM.from_pretrained("REPO")
-document = "The text to summarise."
-inputs = tokenizer(document + "\\nSummary:", return_tensors="pt", add_special_tokens=False)
-output = model.generate(**inputs, max_new_tokens=64)
-print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
-"""
 
 
 class Summarization(Task):
@@ -31,7 +20,7 @@ class Summarization(Task):
     name = "summarization"
     main_metric = "rougeL"
     pipeline_tag = "summarization"
-    usage = _USAGE
+    usage = generation_usage("The text to summarise." + _CUE)
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns with the document and its summary."""

@@ -7,21 +7,11 @@ from typing import Any
 
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
-from pipeline.tasks.base import Example, Prediction, Task, prompt_and_answer, tokens
+from pipeline.tasks.base import Example, Prediction, Task, generation_usage, prompt_and_answer, tokens
 from pipeline.tasks.placeholders import are_kept, hide, mended, placeholders, put_back
 
 _ARROW = "\n=>\n"
-
-_USAGE = """\
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained("REPO")
-model = AutoModelForCausalLM.from_pretrained("REPO")
-# Placeholders such as %(name)s stand as {1}, {2}, ... in what the model reads and writes.
-inputs = tokenizer("Open the file {1}\\n=>\\n", return_tensors="pt", add_special_tokens=False)
-output = model.generate(**inputs, max_new_tokens=64)
-print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
-"""
+_NOTE = "# Placeholders such as %(name)s stand as {1}, {2}, ... in what the model reads and writes."
 
 
 class Translation(Task):
@@ -30,7 +20,7 @@ class Translation(Task):
     name = "translation"
     main_metric = "chrf"
     pipeline_tag = "translation"
-    usage = _USAGE
+    usage = generation_usage("Open the file {1}" + _ARROW, _NOTE)
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Two columns, or a column ``translation`` with both languages, or rows of exactly two texts (TMX)."""
