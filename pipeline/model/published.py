@@ -46,7 +46,11 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
         GroundupError: when there are none to be had, or not for this class.
     """
     place, options = _place(start)
-    return _load(start, getattr(transformers, model_class), place, {**options, "dtype": "float32", **config})
+    loader = getattr(transformers, model_class)
+    model = _load(start, loader, place, {**options, "dtype": "float32", **config})
+    if "gguf_file" in options:  # its weights are plain ones by now, which can be trained and saved
+        model.hf_quantizer.remove_quantization_config(model)
+    return model
 
 
 def _place(start: str) -> tuple[str, dict[str, Any]]:
