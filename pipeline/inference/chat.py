@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pipeline.artifacts import Artifact
     from pipeline.stages import Run
 
+_SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}
+"""For models that do not say how they sample; cool, since small models wander."""
 _HELP = "/reset forgets the conversation, /quit ends it"
 
 
@@ -100,11 +102,8 @@ class Speaker:
         produced = self.model.generate(
             **ids,
             streamer=streamer,
-            do_sample=True,
-            temperature=0.7,
-            top_p=0.9,
-            repetition_penalty=1.2,
             max_new_tokens=self._room(ids),
+            **({} if self.model.generation_config.do_sample else _SAMPLING),
         )
         text = self.tokenizer.decode(produced[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
         self.history.append({"role": "assistant", "content": text.strip()})
