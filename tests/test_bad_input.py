@@ -19,6 +19,13 @@ def _squad(answer: str) -> str:
     return json.dumps({"data": articles})
 
 
+def _finetune(task: str, data: Path, tiny: Path, whole_run: Path) -> list[str]:
+    """Fine-tune the finished tiny model on some data, into ``runs`` beside them."""
+    start, runs = whole_run / "tiny" / "pretrain", data.parent / "runs"
+    paths = {"--data": data, "--recipe": tiny, "--runs": runs, "--model": start}
+    return ["finetune", "--task", task, *(word for flag, path in paths.items() for word in (flag, str(path)))]
+
+
 @pytest.mark.parametrize(
     ("task", "file", "content", "words"),
     [
@@ -75,11 +82,8 @@ def test_wrong_task_data(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / file).write_bytes(content.encode() if isinstance(content, str) else content)
-    arguments = [
-        "finetune", "--task", task, "--data", str(tmp_path / file), "--recipe", str(tiny),
-        "--runs", str(tmp_path / "runs"), "--model", str(whole_run / "tiny" / "pretrain"),
-        "--finetune.label-names", *(("good", "bad") if "fair" in words else ()),
-    ]  # fmt: skip
+    names = ("good", "bad") if "fair" in words else ()
+    arguments = [*_finetune(task, tmp_path / file, tiny, whole_run), "--finetune.label-names", *names]
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / file) in said and words in said and said.count("\n") == 1 and ";" in said
@@ -143,11 +147,8 @@ def test_wrong_task_data_are_refused_before_pretraining(
 
 
 def test_mended_data_are_taken_after_a_refusal(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
-    arguments = [
-        "finetune", "--task", "sentiment", "--data", str(tmp_path / "a.csv"), "--recipe", str(tiny),
-        "--runs", str(tmp_path / "runs"), "--model", str(whole_run / "tiny" / "pretrain"),
-        "--finetune.label-names", "--finetune.steps", "1", "--tasks.sentiment.no-from-scratch",
-    ]  # fmt: skip
+    quick = ["--finetune.label-names", "--finetune.steps", "1", "--tasks.sentiment.no-from-scratch"]
+    arguments = [*_finetune("sentiment", tmp_path / "a.csv", tiny, whole_run), *quick]
     (tmp_path / "a.csv").write_text("text,label\n" + GOOD.replace("bad\n", "good\n"))
     assert main(arguments) == 2
     (tmp_path / "a.csv").write_text("text,label\n" + GOOD)

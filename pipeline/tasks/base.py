@@ -9,9 +9,6 @@ from typing import Any, ClassVar
 
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
-from pipeline.sources.columns import column, text_column
-
-__all__ = ["IGNORED", "Example", "Prediction", "Task", "column", "prompt_and_answer", "text_column"]
 
 IGNORED = -100
 """Label of a token that the loss passes over (the convention of torch's cross-entropy)."""
