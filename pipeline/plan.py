@@ -181,14 +181,14 @@ def _optimizer_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:
 def _shortages(run: Run, needs: Sequence[Need]) -> Iterator[str]:
     place = next(p for p in (run.runs.absolute(), *run.runs.absolute().parents) if p.is_dir())
     free, wanted = shutil.disk_usage(place).free, sum(need.disk for need in needs)
-    text = run.recipe.corpus.megabytes_per_source * len(run.recipe.corpus.sources) * 1e6
+    text = run.recipe.corpus.megabytes * 1e6
     wanted += text  # compressed text and token shards take about a byte a character together
     machine = hardware()
     memory = machine["memory_gb"] * 1e9
     if text > memory:
         yield (
             f"corpus: {size(text)} of text are held in memory, {size(memory)} are there; "
-            "use a smaller --corpus.megabytes-per-source"
+            "use a smaller --corpus.megabytes"
         )
     if wanted > free:
         yield f"{place}: {size(wanted)} of disk are needed, {size(free)} are free; free some, or set --runs"

@@ -18,32 +18,71 @@ from pipeline.settings import check_types, incidental
 Precision = Literal["auto", "float32", "bfloat16"]
 
 
+FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
+
+
 @dataclass(frozen=True)
 class Corpus:
     """Raw text to clean documents."""
 
     sources: tuple[str, ...] = ()
     """Where text comes from: package:NAME, hub:OWNER/NAME, a file or a directory."""
+    weights: tuple[float, ...] = ()
+    """Share of each source in the corpus, by characters; the scarcest is used whole. Empty takes all of all."""
     text_column: str = "text"
     """The column that holds the text in tabular sources."""
-    megabytes_per_source: float = 0.0
-    """Read at most this much text from each source, in millions of characters; 0 reads all of it."""
+    megabytes: float = 0.0
+    """Read at most this much text, in millions of characters, divided by the weights; 0 reads all of it."""
     minimum_characters: int = 100
     """Documents shorter than this are dropped."""
+    longest_document: int = 20_000
+    """Longer documents are cut into documents of at most this many characters, at paragraphs where it can be."""
+    languages: tuple[str, ...] = ()
+    """Documents in other languages (ISO 639-1) are dropped; empty keeps all."""
+    filters: tuple[FilterFamily, ...] = ()
+    """Families of published heuristics for web text (pipeline/corpus/filters.py); empty applies none."""
     near_duplicates: float = 0.7
     """Documents whose word 5-grams have a Jaccard similarity above this are dropped; 0 keeps them."""
+    boilerplate: int = 20
+    """Lines of 40 characters or more that more documents than this hold are cut out of all; 0 keeps them."""
+    repeated_passages: int = 200
+    """Lines at least this long, in characters, are cut out of all documents but the first; 0 keeps them."""
+    decontaminate: int = 13
+    """Documents to train on that share this many words in a row with a task's held-out part are dropped; 0 keeps."""
     mask_personal_data: bool = True
-    """Replace e-mail addresses, IP addresses, telephone and card numbers by typed placeholders."""
+    """Replace personal data and secrets (pipeline/corpus/personal_data.py) by typed placeholders."""
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """Clean documents to a byte-level BPE tokenizer and token shards."""
+    """Clean documents to a tokenizer and token shards."""
 
+    algorithm: Literal["bpe", "unigram", "wordpiece", "word"] = "bpe"
+    """bpe: byte-level BPE. unigram, wordpiece: subwords. word: split at white space, the simplest there is."""
     vocabulary: int = 8192
-    """Entries, special tokens included."""
+    """Entries, special tokens included; 0 lets it follow from the size of the model."""
     training_megabytes: float = 20.0
-    """Text the merges are learned from, in millions of characters, taken evenly from the corpus."""
+    """Text it is learned from, in millions of characters, taken evenly from the corpus."""
+    digits: Literal["groups", "single", "together"] = "groups"
+    """Numbers are split into groups of at most three digits, into single digits, or not at all."""
+    whitespace: Literal["runs", "single"] = "runs"
+    """A run of blanks, as in indented code, may become one token, or each blank stays alone."""
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Where text is prepared. It changes no result, so it is part of no fingerprint."""
+
+    kind: Literal["local", "slurm", "ray"] = "local"
+    """This machine, a Slurm cluster (from a login node; the runs directory is shared) or a Ray cluster."""
+    workers: int = 0
+    """Tasks at the same time; 0 is one for each core of this machine, and no limit on a cluster."""
+    partition: str = ""
+    """Slurm partition."""
+    time: str = "04:00:00"
+    """Slurm time limit of one task."""
+    memory_gigabytes: int = 4
+    """Memory of one task on a cluster."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +201,7 @@ class Recipe:
     """Language of the text (ISO 639-1), for the model card."""
     corpus: Corpus = Corpus()
     tokenizer: Tokenizer = Tokenizer()
+    executor: Executor = Executor()
     model: Model = Model()
     pretrain: Pretrain = Pretrain()
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
@@ -189,10 +229,34 @@ class Recipe:
             "use one between 0 and 1, such as 0.7",
         )
         _require(
-            self.tokenizer.vocabulary >= 300,
+            len(self.corpus.weights) in (0, len(self.corpus.sources)),
+            "corpus.weights",
+            f"{len(self.corpus.weights)} weights for {len(self.corpus.sources)} sources",
+            "give one for each source",
+        )
+        _require(
+            all(weight > 0 for weight in self.corpus.weights),
+            "corpus.weights",
+            "a weight of 0 or less reads nothing",
+            "use positive weights, or leave the source out",
+        )
+        _require(
+            self.corpus.longest_document >= self.corpus.minimum_characters,
+            "corpus.longest-document",
+            f"{self.corpus.longest_document} is below the {self.corpus.minimum_characters} of minimum-characters",
+            "use a greater one",
+        )
+        _require(
+            self.executor.kind != "slurm" or bool(self.executor.partition),
+            "executor.partition",
+            "a Slurm cluster needs one",
+            "name it (sinfo lists them)",
+        )
+        _require(
+            self.tokenizer.vocabulary >= 300 or self.tokenizer.vocabulary == 0,
             "tokenizer.vocabulary",
             f"{self.tokenizer.vocabulary} is too small",
-            "bytes and special tokens alone take 300; use at least that",
+            "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
         )
         _require(self.model.depth >= 1, "model.depth", f"{self.model.depth} layers", "use at least 1")
         _require(

@@ -13,7 +13,7 @@ recipe = Recipe(
     held_out=0.0005,
     corpus=Corpus(
         sources=("hub:HuggingFaceFW/fineweb-edu:sample-100BT",),
-        megabytes_per_source=95_000,
+        megabytes=95_000,
         near_duplicates=0.0,  # the data set is deduplicated
         mask_personal_data=False,  # and masked
     ),

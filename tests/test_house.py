@@ -14,7 +14,7 @@ FLOORS = [
     ["errors", "provenance"],
     ["settings", "processes", "artifacts", "overrides"],
     ["recipe", "sources"],
-    ["model"],
+    ["model", "executors"],
     ["evaluate"],
     ["corpus", "tokenizer", "tasks"],
     ["train"],

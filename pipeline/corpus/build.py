@@ -98,7 +98,7 @@ def _kept(settings: Corpus, seed: int, tally: Tally) -> Iterator[Document]:
 
 def _documents(settings: Corpus, seed: int, tally: Tally) -> Iterator[Document]:
     for source in settings.sources:
-        room = settings.megabytes_per_source * 1e6 or float("inf")
+        room = settings.megabytes / len(settings.sources) * 1e6 or float("inf")
         for row in read(source):
             if _is_empty(row, settings.text_column):
                 tally.counts["read"] += 1

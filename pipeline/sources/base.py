@@ -21,6 +21,8 @@ class Row:
     """File and line, or whatever lets a person find the row again."""
     group: str = ""
     """Rows of one group (a country, a module) stay on one side of every split; empty: the text itself."""
+    licence: str = ""
+    """Of the row's text, where its source says."""
 
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?::[\w.-]+)?")
