@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -145,11 +146,21 @@ def write_json(file: Path, value: Any) -> None:
 
 def write_text(file: Path, text: str) -> None:
     """Write text beside, sync and rename."""
+    with replacing(file) as beside:
+        beside.write_text(text, "utf-8")
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """A hidden path beside ``file`` to write to; it takes the file's place when the block ends well."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
-    beside.write_text(text, "utf-8")
-    _sync(beside)
-    beside.replace(file)
+    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")  # other machines may write here too
+    try:
+        yield beside
+        _sync(beside)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _sync(file: Path) -> None:

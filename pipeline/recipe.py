@@ -43,6 +43,8 @@ class Corpus:
     """Families of published heuristics for web text (pipeline/corpus/filters.py); empty applies none."""
     near_duplicates: float = 0.7
     """Documents whose word 5-grams have a Jaccard similarity above this are dropped; 0 keeps them."""
+    near_false_positives: float = 0.02
+    """Chance that a pair 0.1 less similar than that counts as near; it sets the length of the sketches."""
     boilerplate: int = 20
     """Lines of 40 characters or more that more documents than this hold are cut out of all; 0 keeps them."""
     repeated_passages: int = 200
@@ -239,6 +241,12 @@ class Recipe:
             "corpus.weights",
             "a weight of 0 or less reads nothing",
             "use positive weights, or leave the source out",
+        )
+        _require(
+            0 < self.corpus.near_false_positives < 1,
+            "corpus.near-false-positives",
+            f"{self.corpus.near_false_positives} is no chance",
+            "use one between 0 and 1, such as 0.02",
         )
         _require(
             self.corpus.longest_document >= self.corpus.minimum_characters,

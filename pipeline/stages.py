@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.artifacts import Artifact
+from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
 from pipeline.processes import on_main, say
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
 from pipeline.settings import as_settings, fingerprint
+
+_DECONTAMINATED = "decontaminated.json"
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a stage's table, numbers only."""
@@ -136,13 +138,34 @@ def _declared(run: Run) -> Iterator[Stage]:
 
 def _corpus(run: Run) -> Stage:
     def work(out: Artifact) -> Metrics:
-        from pipeline.corpus.build import build_corpus
+        from pipeline.corpus.build import Builder
+        from pipeline.train.examples import held_out_texts
 
-        return build_corpus(run.recipe.corpus, run.recipe.held_out, run.recipe.seed, out)
+        builder = Builder(recipe.corpus, recipe.held_out, recipe.seed, recipe.executor, out)
+        metrics = builder.build(lambda: held_out_texts(recipe.tasks, recipe.held_out, recipe.seed))
+        write_json(out.path / _DECONTAMINATED, _held_out_data(recipe) if recipe.corpus.decontaminate else {})
+        return metrics
 
     recipe = run.recipe
     settings = {"seed": recipe.seed, "held_out": recipe.held_out, "corpus": recipe.corpus}
     return Stage("corpus", (), settings, work, data=recipe.corpus.sources)
+
+
+def _held_out_data(recipe: Recipe) -> dict[str, str]:
+    """What the held-out part of every task is from, in short."""
+    from pipeline.sources.identity import identity
+
+    return {
+        task: fingerprint([identity(spec) for spec in (settings.data, settings.eval_data) if spec])
+        for task, settings in recipe.tasks.items()
+    }
+
+
+def _note_contamination(run: Run, task: str) -> None:
+    """Say when the corpus was made before this task's data was known: changed task data redo no corpus."""
+    file = run.artifact("corpus").path / _DECONTAMINATED
+    if file.is_file() and read_json(file).get(task) != _held_out_data(run.recipe)[task]:
+        say(f"{task}: text that the model was pre-trained on was not searched for this held-out part")
 
 
 def _tokenizer(run: Run) -> Stage:
@@ -176,6 +199,7 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.train.finetune import finetune
 
+        _note_contamination(run, task)
         start = settings.model or str(run.artifact("pretrain").path)
         return finetune(task, settings, start, run.recipe.held_out, run.recipe.seed, out)
 

@@ -2,63 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
 
+from pipeline.corpus.assemble import TRAIN, VALIDATION
+from pipeline.corpus.duplicates import BOILERPLATE, EXACT, NEAR, PASSAGES, sketching
+from pipeline.corpus.filters import meaning
+from pipeline.corpus.signatures import LINE_CHARACTERS
+from pipeline.corpus.tally import Tally
 from pipeline.recipe import Corpus
 
-_FILTERS = {
-    "too_short": "shorter than {least} characters",
-    "exact_duplicates": "the same as an earlier document, but for case and white space",
-    "near_duplicates": "word 5-grams with a Jaccard similarity of {near} or more to an earlier document "
-    "(MinHash, 128 hashes)",
-}
+_BAR = 40
+_MOST_LANGUAGES = 20
 
 
-def datasheet(
-    settings: Corpus,
-    held_out: float,
-    seed: int,
-    metrics: Mapping[str, Mapping[str, Any]],
-    samples: Mapping[str, Sequence[str]],
-) -> str:
+def datasheet(settings: Corpus, held_out: float, seed: int, tally: Tally) -> str:
     """Markdown from the stage's settings, counts and samples of dropped documents."""
-    documents, characters = metrics["documents"], metrics["characters"]
-    lines = [
-        "# Data sheet of the corpus",
-        "",
-        f"{documents['read']:,} documents were read and {documents['kept']:,} kept: {documents['train']:,} to "
-        f"train on ({characters['train']:,} characters) and {documents['validation']:,} held out "
-        f"({characters['validation']:,}).",
-        "",
-        "## Sources",
-        "",
-        *(f"- `{source}`: {count:,} documents kept" for source, count in metrics["sources"].items()),
-        "",
-        "Licences: docs/data-sources.md of Groundup for its own sources; those of your own data are yours to know.",
-        "",
-        "## Dropped",
-        "",
-    ]
-    for name, meaning in _FILTERS.items():
-        what = meaning.format(least=settings.minimum_characters, near=settings.near_duplicates)
-        lines.append(f"- {name}: {documents[name]:,}, {what}")
-        lines += [f"  - `{' '.join(sample.replace('`', ' ').split())}`" for sample in samples.get(name, ())]
-    masked = metrics["masked"]
-    lines += [
-        "",
-        "## Personal data",
-        "",
-        "Replaced by placeholders: "
-        + (", ".join(f"{n:,} {kind}" for kind, n in masked.items()) or "nothing")
-        + "."
-        if settings.mask_personal_data
-        else "Not searched for.",
-        "",
-        "## Split",
-        "",
-        f"A group (a text, a country, a module) is held out when the hash of its name and the seed {seed} falls below "
-        f"{held_out}; tasks use the same rule on the same groups.",
-        "",
-    ]
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            "# Data sheet of the corpus",
+            "",
+            f"{tally.read:,} documents were read and {sum(tally.documents.values()):,} kept: "
+            f"{tally.documents[TRAIN]:,} to train on ({tally.characters[TRAIN]:,} characters) and "
+            f"{tally.documents[VALIDATION]:,} held out ({tally.characters[VALIDATION]:,}).",
+            *("", "## Sources", "", *_sources(settings, tally)),
+            *("", "## Languages", "", *_histogram(dict(tally.languages.most_common(_MOST_LANGUAGES)))),
+            *("", "## Lengths", "", "Documents by the power of two that their characters do not reach.", ""),
+            *_histogram(dict(sorted(tally.lengths.items(), key=lambda pair: int(pair[0])))),
+            *("", "## Dropped", "", *_dropped(settings, tally)),
+            *("", "## Cut out of documents", "", *_cut(settings, tally)),
+            *("", "## Personal data and secrets", "", _masked(settings, tally)),
+            *("", "## Split", "", _split(held_out, seed)),
+            "",
+        ]
+    )
+
+
+def _sources(settings: Corpus, tally: Tally) -> Iterator[str]:
+    for source in settings.sources:
+        yield f"- `{source}`: {tally.sources[source]:,} documents kept"
+        for name, count in tally.licences.items():
+            if name.startswith(f"{source}: "):
+                yield f"  - licence {name.removeprefix(f'{source}: ')}: {count:,}"
+    yield "\nLicences are those that the sources state; those of your own data are yours to know."
+
+
+def _histogram(counts: Mapping[str, int]) -> Iterator[str]:
+    yield from ("| | documents | |", "| --- | ---: | --- |")
+    largest = max(counts.values(), default=1)
+    for name, count in counts.items():
+        yield f"| {name} | {count:,} | {'█' * -(-_BAR * count // largest)} |"
+
+
+def _dropped(settings: Corpus, tally: Tally) -> Iterator[str]:
+    near = sketching(settings) if settings.near_duplicates else None
+    meanings = {
+        "too_short": f"shorter than {settings.minimum_characters} characters",
+        "other_language": f"in none of the languages {', '.join(settings.languages)}",
+        EXACT: "the same as another document, but for case and white space",
+        "contaminated": f"{settings.decontaminate} words in a row are in the held-out part of a task",
+        "over_weight": "more than the weights leave of its source",
+    }
+    if near:
+        meanings[NEAR] = (
+            f"word 5-grams with an estimated Jaccard similarity of {near.threshold} or more to another document "
+            f"(MinHash of {near.hashes} hashes in bands of {near.rows}; a pair of similarity "
+            + ", ".join(
+                f"{s:.1f} is found with a chance of {near.found(s):.3f}" for s in _around(near.threshold)
+            )
+            + ")"
+        )
+    if not tally.dropped:
+        yield "Nothing."
+    for name, count in tally.dropped.most_common():
+        yield f"- {name}: {count:,}, {meanings.get(name) or meaning(name)}"
+        for sample in tally.samples.get(name, ()):
+            yield f"  - `{' '.join(sample['text'].replace('`', ' ').split())}`"
+
+
+def _around(threshold: float) -> list[float]:
+    return [s for s in (threshold - 0.1, threshold, threshold + 0.1) if 0 < s <= 1]
+
+
+def _cut(settings: Corpus, tally: Tally) -> Iterator[str]:
+    yield (
+        f"- {tally.cut[BOILERPLATE]:,} lines of {LINE_CHARACTERS} characters or more that more than "
+        f"{settings.boilerplate} documents hold"
+        if settings.boilerplate
+        else "- boilerplate was not looked for"
+    )
+    yield (
+        f"- {tally.cut[PASSAGES]:,} lines of {settings.repeated_passages} characters or more that another "
+        "document holds"
+        if settings.repeated_passages
+        else "- repeated passages were not looked for"
+    )
+
+
+def _masked(settings: Corpus, tally: Tally) -> str:
+    if not settings.mask_personal_data:
+        return "Not searched for."
+    found = ", ".join(f"{count:,} {kind}" for kind, count in tally.masked.most_common())
+    return f"Replaced by placeholders: {found or 'nothing'}."
+
+
+def _split(held_out: float, seed: int) -> str:
+    return (
+        f"A group (a text, a country, a module) is held out when the hash of its name and the seed {seed} falls "
+        f"below {held_out}; tasks use the same rule on the same groups."
+    )

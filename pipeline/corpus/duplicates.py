@@ -1,72 +1,202 @@
-"""Exact duplicates by hash; near duplicates by MinHash and locality-sensitive hashing (Broder, 1997)."""
+"""Documents, and long lines, that the corpus holds more than once: one bucket of hashes at a time.
+
+Of documents that are equal or near, the first stays. No two documents that stay are near: whatever shares a
+band with an earlier one and agrees with it is dropped, and what agrees with none of those compared so far is
+compared with the others that share its band.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 
-import rensa
+import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.evaluate.split import normal
+from pipeline.corpus.layout import Ids, Layout, load_bucket, numbered, of_chunk, save_array
+from pipeline.corpus.signatures import Sketches, Sketching
+from pipeline.executors import Step
+from pipeline.recipe import Corpus
 
-_PERMUTATIONS = 128
-_WORDS = 5
-_CANDIDATE_RECALL = 0.99
-"""Chance that a pair at the threshold becomes a candidate; candidates are then compared by their sketches."""
+_PAIRS = 20_000
+"""Pairs of sketches compared at a time."""
 
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+")  # scripts without spaces: a character is a word
-
-
-class Exact:
-    """Remembers texts by 16 bytes each."""
-
-    def __init__(self) -> None:
-        self.seen: set[bytes] = set()
-
-    def is_new(self, text: str) -> bool:
-        """Whether no text seen before is the same to a reader; the text counts as seen from now on."""
-        mark = hashlib.blake2b(normal(text).encode(), digest_size=16).digest()
-        known = mark in self.seen
-        self.seen.add(mark)
-        return not known
+EXACT, NEAR = "exact_duplicates", "near_duplicates"
+BOILERPLATE, PASSAGES = "boilerplate", "repeated_passages"
 
 
-class Near:
-    """Remembers sketches of texts.
+class FindDuplicates(Step):
+    """Task n finds the documents to drop among those whose hashes fall into bucket n."""
+
+    def __init__(self, layout: Layout, settings: Corpus) -> None:
+        super().__init__()
+        self.layout, self.settings = layout, settings
+
+    def work(self, task: int) -> None:
+        """Write the numbers of exact and of near duplicates, in order."""
+        hashes, documents = _gathered(self.layout, "exact", task)
+        save_array(self.layout.path(EXACT, task, ".npy"), repeated(hashes, documents))
+        near = np.empty(0, np.uint64)
+        if self.settings.near_duplicates:
+            hashes, documents = _gathered(self.layout, "bands", task)
+            threshold = sketching(self.settings).threshold
+            near = near_duplicates(hashes, documents, _SketchFiles(self.layout), threshold)
+        save_array(self.layout.path(NEAR, task, ".npy"), near)
+
+
+class FindRepeatedLines(Step):
+    """Task n finds the lines to cut out among those whose hashes fall into bucket n."""
+
+    def __init__(self, layout: Layout, settings: Corpus) -> None:
+        super().__init__()
+        self.layout, self.settings = layout, settings
+
+    def work(self, task: int) -> None:
+        """Write documents and line numbers, [2, n] in order of the documents, of both kinds of repetition."""
+        hashes, lines, chunks = _gathered_lines(self.layout, task)
+        documents = (chunks << np.uint64(32)) + (lines >> np.uint64(32))
+        stays = ~_are_dropped(self.layout, documents, chunks)
+        hashes, lines, documents = hashes[stays], lines[stays], documents[stays]
+        numbers, long = lines & np.uint64(2**31 - 1), (lines & np.uint64(2**31)).astype(bool)
+        common, again = repeated_lines(hashes, documents, self.settings.boilerplate)
+        if not self.settings.boilerplate:
+            common[:] = False
+        again &= long & ~common
+        for kind, chosen in ((BOILERPLATE, common), (PASSAGES, again)):
+            order = np.lexsort((numbers[chosen], documents[chosen]))
+            found = np.stack([documents[chosen][order], numbers[chosen][order]])
+            save_array(self.layout.path(kind, task, ".npy"), found)
+
+
+def sketching(settings: Corpus) -> Sketching:
+    """The sketches that the settings ask for."""
+    return Sketching(settings.near_duplicates, settings.near_false_positives)
+
+
+def pack_line(row: int, number: int, is_long: bool) -> int:
+    """A line of a chunk's document in 64 bits."""
+    return row << 32 | int(is_long) << 31 | min(number, 2**31 - 1)
+
+
+def repeated(hashes: Ids, documents: Ids) -> Ids:
+    """Documents that have the hash of an earlier one, in order."""
+    order = np.lexsort((documents, hashes))
+    again = np.zeros(len(order), dtype=bool)
+    again[1:] = hashes[order][1:] == hashes[order][:-1]
+    return np.sort(documents[order][again])
+
+
+def near_duplicates(
+    hashes: Ids, documents: Ids, sketches: _SketchFiles | Sketches, threshold: float
+) -> NDArray[np.uint64]:
+    """Documents that share a band with an earlier one and agree with it, in order.
 
     Args:
-        threshold: Jaccard similarity of word 5-grams above which two texts are near duplicates. The
-            sketches of 128 hashes estimate it with a standard error of at most 0.045.
+        hashes: [n] of bands.
+        documents: [n] that they belong to.
+        sketches: gives [m, hashes] for [m] documents.
+        threshold: share of hashes that must agree.
     """
-
-    def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
-        self.index = rensa.RMinHashLSH(threshold, _PERMUTATIONS, bands(threshold))
-        self.sketches: list[rensa.RMinHash] = []
-
-    def are_new(self, texts: Sequence[str]) -> list[bool]:
-        """For each text in order, whether no text before it is near; new ones are remembered."""
-        sketches = rensa.RMinHash.from_token_sets(
-            [shingles(t) for t in texts], num_perm=_PERMUTATIONS, seed=1
-        )
-        return [self._is_new(sketch) for sketch in sketches]
-
-    def _is_new(self, sketch: rensa.RMinHash) -> bool:
-        near = any(sketch.jaccard(self.sketches[key]) >= self.threshold for key in self.index.query(sketch))
-        if not near:
-            self.index.insert(len(self.sketches), sketch)
-            self.sketches.append(sketch)
-        return not near
+    order = np.lexsort((documents, hashes))
+    band, members = hashes[order], documents[order]
+    dropped = [np.empty(0, np.uint64)]
+    while True:
+        first = np.ones(len(band), dtype=bool)
+        first[1:] = band[1:] != band[:-1]
+        alone = first & np.append(first[1:], True)
+        band, members, first = band[~alone], members[~alone], first[~alone]
+        if not len(band):
+            return np.unique(np.concatenate(dropped))
+        leaders = members[first][np.cumsum(first) - 1]
+        near = _agree(leaders[~first], members[~first], sketches, threshold)
+        dropped.append(members[~first][near])
+        band, members = band[~first][~near], members[~first][~near]
 
 
-def bands(threshold: float) -> int:
-    """The fewest bands b of r = 128 / b rows with 1 - (1 - s^r)^b at least 0.99 at the threshold s."""
-    choices = [b for b in range(1, _PERMUTATIONS + 1) if _PERMUTATIONS % b == 0]
-    return next(b for b in choices if 1 - (1 - threshold ** (_PERMUTATIONS / b)) ** b >= _CANDIDATE_RECALL)
+def _agree(left: Ids, right: Ids, sketches: _SketchFiles | Sketches, threshold: float) -> NDArray[np.bool_]:
+    """Whether each pair agrees in its share of the hashes; a pair met in several bands is compared once."""
+    pairs, places = np.unique(np.stack([left, right]), axis=1, return_inverse=True)
+    found = [np.empty(0, dtype=bool)]
+    for start in range(0, pairs.shape[1], _PAIRS):
+        a, b = (sketches[side[start : start + _PAIRS]] for side in pairs)
+        found.append((a == b).mean(axis=1) >= threshold)
+    return np.concatenate(found)[places.reshape(-1)]
 
 
-def shingles(text: str) -> list[str]:
-    """Word 5-grams of a text; of a shorter one the text itself."""
-    words = _WORD.findall(text.casefold())
-    return [" ".join(words[i : i + _WORDS]) for i in range(max(1, len(words) - _WORDS + 1))]
+def repeated_lines(hashes: Ids, documents: Ids, most: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """For each line, whether more than ``most`` documents hold it, and whether an earlier document does."""
+    order = np.lexsort((documents, hashes))
+    key, owner = hashes[order], documents[order]
+    starts = np.ones(len(key), dtype=bool)
+    starts[1:] = key[1:] != key[:-1]
+    changes = starts.copy()
+    changes[1:] |= owner[1:] != owner[:-1]
+    group = np.cumsum(starts) - 1
+    holders = np.bincount(group, weights=changes) if len(group) else np.empty(0)
+    common, again = np.empty(len(key), dtype=bool), np.empty(len(key), dtype=bool)
+    common[order] = holders[group] > most
+    again[order] = owner != owner[starts][group]
+    return common, again
+
+
+def _are_dropped(layout: Layout, documents: Ids, chunks: Ids) -> NDArray[np.bool_]:
+    """Whether each document, of which the chunk is given too, is a duplicate."""
+    buckets = layout.plan().buckets
+    gone = np.zeros(len(documents), dtype=bool)
+    for chunk in np.unique(chunks):
+        here = chunks == chunk
+        found = duplicates_of(layout, buckets, int(chunk))
+        gone[here] = np.isin(documents[here], np.concatenate(list(found.values())))
+    return gone
+
+
+def duplicates_of(layout: Layout, buckets: int, chunk: int) -> dict[str, Ids]:
+    """A chunk's duplicates by kind, whatever bucket they were found in."""
+    return {kind: np.unique(_found(layout, kind, buckets, chunk)) for kind in (EXACT, NEAR)}
+
+
+def lines_of(layout: Layout, buckets: int, chunk: int) -> dict[str, Ids]:
+    """A chunk's repeated lines by kind: [2, n] documents, in order, and line numbers."""
+    kinds = [kind for kind in (BOILERPLATE, PASSAGES) if layout.path(kind, 0, ".npy").exists()]
+    found = {kind: _found(layout, kind, buckets, chunk) for kind in kinds}
+    return {kind: lines[:, np.argsort(lines[0], kind="stable")] for kind, lines in found.items()}
+
+
+def _found(layout: Layout, kind: str, buckets: int, chunk: int) -> Ids:
+    files = [layout.path(kind, bucket, ".npy") for bucket in range(buckets)]
+    return np.concatenate([of_chunk(file, chunk) for file in files], axis=-1)
+
+
+class _SketchFiles:
+    """The sketches of all documents, read where they lie."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+
+    def __getitem__(self, documents: Ids) -> Sketches:
+        chunks = documents >> np.uint64(32)
+        parts, places = [], []
+        for chunk in np.unique(chunks):
+            here = np.flatnonzero(chunks == chunk)
+            file = np.load(self.layout.path("sketches", int(chunk), ".npy"), mmap_mode="r")
+            parts.append(file[(documents[here] & np.uint64(2**32 - 1)).astype(np.int64)])
+            places.append(here)
+        return np.concatenate(parts)[np.argsort(np.concatenate(places))]
+
+
+def _gathered(layout: Layout, kind: str, bucket: int) -> tuple[Ids, Ids]:
+    """Hashes of one bucket, from all chunks, and the documents they are of."""
+    found = [(index[0], numbered(chunk, index[1])) for chunk, index in _indices(layout, kind, bucket)]
+    return np.concatenate([h for h, _ in found]), np.concatenate([d for _, d in found])
+
+
+def _gathered_lines(layout: Layout, bucket: int) -> tuple[Ids, Ids, Ids]:
+    """Hashes of one bucket's lines, the packed lines, and their chunks."""
+    found = list(_indices(layout, "lines", bucket))
+    chunks = [np.full(index.shape[1], chunk, np.uint64) for chunk, index in found]
+    return *np.concatenate([index for _, index in found], axis=1), np.concatenate(chunks)
+
+
+def _indices(layout: Layout, kind: str, bucket: int) -> Iterator[tuple[int, Ids]]:
+    plan = layout.plan()
+    for chunk in range(len(plan.chunks)):
+        yield chunk, load_bucket(layout.path(kind, chunk, ".npy"), bucket, plan.buckets)

@@ -19,7 +19,7 @@ from pipeline.sources import (
     translations,
 )
 from pipeline.sources.base import Row
-from pipeline.sources.reading import read, read_splits
+from pipeline.sources.reading import parts, read, read_splits
 
 __all__ = [
     "Row",
@@ -34,6 +34,7 @@ __all__ = [
     "json_files",
     "movie_reviews",
     "parquet_files",
+    "parts",
     "read",
     "read_splits",
     "text_files",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.evaluate.split import normal, position
 from pipeline.processes import say
+from pipeline.recipe import Finetune
 from pipeline.sources import read, read_splits
+from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Task
 
 _SMALLEST_HELD_OUT = 50
@@ -64,6 +66,25 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
             "give more data with different inputs",
         )
     return parts
+
+
+def held_out_texts(tasks: Mapping[str, Finetune], share: float, seed: int) -> Iterator[str]:
+    """Every text in the held-out parts of tasks that have data: what nothing may be trained on."""
+    for name, settings in tasks.items():
+        if settings.data:
+            for example in read_examples(task_named(name, settings), share, seed).held_out:
+                yield from _texts(example.fields)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _texts(entry)
+    elif isinstance(value, Sequence):
+        for entry in value:
+            yield from _texts(entry)
 
 
 def _split(examples: list[Example], share: float, seed: int) -> Parts:

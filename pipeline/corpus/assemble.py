@@ -1,0 +1,120 @@
+"""Clean documents to the shards of the corpus: without duplicates and contamination, mixed, in two parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+
+from pipeline.artifacts import read_json, replacing, write_json
+from pipeline.corpus.contamination import read_contaminants
+from pipeline.corpus.duplicates import EXACT, NEAR, duplicates_of, lines_of
+from pipeline.corpus.layout import Layout, Plan, draw, numbered
+from pipeline.corpus.tally import Tally
+from pipeline.executors import Step
+from pipeline.recipe import Corpus
+
+Row = dict[str, Any]
+"""A document as it was refined, by column."""
+
+TRAIN, VALIDATION = "train", "validation"
+_COLUMNS = ("text", "source", "place", "licence", "language")
+_SCHEMA = pyarrow.schema([(name, pyarrow.string()) for name in _COLUMNS])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is held out, and how much of each source is used."""
+
+    border: float
+    """Documents whose place is below are held out."""
+    shares: dict[str, float]
+    """Of each source's documents, the share that the weights leave."""
+
+
+class Assemble(Step):
+    """Task n writes shard n of both parts."""
+
+    def __init__(self, layout: Layout, settings: Corpus, cut: Cut) -> None:
+        super().__init__()
+        self.layout, self.settings = layout, settings
+        write_json(layout.root / "cut.json", asdict(cut))
+
+    def work(self, task: int) -> None:
+        """Gather the shard's documents from its group of chunks and write those that stay."""
+        plan, tally = self.layout.plan(), Tally()
+        cut = Cut(**read_json(self.layout.root / "cut.json"))
+        group, slot = plan.shards[task]
+        parts: dict[str, list[tuple[int, dict[str, str]]]] = {TRAIN: [], VALIDATION: []}
+        for chunk in plan.groups[group]:
+            source = plan.chunks[chunk].source
+            for document in self._remaining(plan, chunk, slot, tally):
+                part = VALIDATION if document["position"] < cut.border else TRAIN
+                if why := self._refused(document, part, cut.shares[source], plan.seed):
+                    tally.drop(why, document["text"], source, document["place"])
+                    continue
+                row = {name: document.get(name, source) for name in _COLUMNS}
+                tally.keep(part, row["text"], source, row["licence"], row["language"])
+                parts[part].append((document["key"], row))
+        for part, rows in parts.items():
+            self._write([row for _, row in sorted(rows, key=lambda keyed: keyed[0])], part, task)
+        write_json(self.layout.path("assemble-tally", task, ".json"), tally.values())
+
+    def _refused(self, document: Row, part: str, share: float, seed: int) -> str:
+        """Why a document that is no duplicate does not come into the corpus."""
+        if len(document["text"]) < self.settings.minimum_characters:
+            return "too_short"
+        if share < 1 and draw(seed, "weight", document["key"]) >= share * 2**64:
+            return "over_weight"
+        known = read_contaminants(self.layout.contaminants, self.settings.decontaminate)
+        if part == TRAIN and known.are_in(document["text"]):
+            return "contaminated"
+        return ""
+
+    def _remaining(self, plan: Plan, chunk: int, slot: int, tally: Tally) -> Iterator[Row]:
+        """Documents of one chunk and slot that are no duplicates, without repeated lines."""
+        source = plan.chunks[chunk].source
+        first = int(np.load(self.layout.path("slots", chunk, ".npy"))[slot])
+        duplicates = duplicates_of(self.layout, plan.buckets, chunk)
+        lines = lines_of(self.layout, plan.buckets, chunk)
+        with pyarrow.memory_map(str(self.layout.path("clean", chunk, ".arrow"))) as file:
+            documents = pyarrow.ipc.open_file(file).get_batch(slot).to_pylist()
+        numbers = numbered(chunk, np.arange(first, first + len(documents)))
+        is_exact, is_near = (np.isin(numbers, duplicates[kind]) for kind in (EXACT, NEAR))
+        for number, document, exact, near in zip(numbers, documents, is_exact, is_near, strict=True):
+            if exact or near:
+                tally.drop(EXACT if exact else NEAR, document["text"], source, document["place"])
+                continue
+            gone: set[int] = set()
+            for kind, (owners, places) in lines.items():
+                low, high = np.searchsorted(owners, [number, number + np.uint64(1)])
+                gone.update(places[low:high].tolist())
+                tally.cut[kind] += int(high - low)
+            yield {**document, "text": _without(document["text"], gone)}
+
+    def _write(self, rows: list[dict[str, str]], part: str, task: int) -> None:
+        """A shard, or nothing where none of its documents fall into the part."""
+        if not rows:
+            return
+        file = self.layout.output / part / f"{task:05}.parquet"
+        with replacing(file) as beside:
+            table = pyarrow.Table.from_pylist(rows, schema=_SCHEMA)
+            pyarrow.parquet.write_table(table, beside, compression="zstd")
+
+
+def _without(text: str, numbers: set[int]) -> str:
+    """A text without some of its lines."""
+    if not numbers:
+        return text
+    lines = [line for number, line in enumerate(text.split("\n")) if number not in numbers]
+    return "\n".join(lines).strip()
+
+
+def shards(directory: Path) -> list[Path]:
+    """The finished files of a part, in order; nothing that an interruption has left half written."""
+    return sorted(directory.glob("[0-9]*.parquet"))

@@ -1,0 +1,140 @@
+"""Rows of every source, whatever its format, to chunks of raw text of one size and one format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+
+from pipeline.artifacts import read_json, replacing, write_json
+from pipeline.corpus.layout import CHUNK_CHARACTERS, Chunk, Layout, Plan
+from pipeline.evaluate.split import position
+from pipeline.executors import Step
+from pipeline.recipe import Corpus
+from pipeline.sources import Row, parts, read
+from pipeline.sources.base import FILES, INSTALLED
+from pipeline.sources.columns import text_column
+
+FEW_TEXTS = 20
+"""With fewer different texts, pieces of them are held out and not whole texts."""
+
+_RAW = pyarrow.schema([(name, pyarrow.string()) for name in ("text", "place", "group", "licence")])
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one task reads."""
+
+    spec: str
+    source: str
+    """The source, as the recipe names it, that this is a part of."""
+    characters: float
+    """Read at most so many."""
+
+
+def divided(settings: Corpus) -> list[Part]:
+    """The parts of every source, with the text that each may give."""
+    weights = settings.weights or (1.0,) * len(settings.sources)
+    found = []
+    for source, weight in zip(settings.sources, weights, strict=True):
+        room = settings.megabytes * 1e6 * weight / sum(weights)
+        specs = parts(source)
+        sizes = _sizes(specs)
+        found += [
+            Part(spec, source, room * size / sum(sizes) if room else float("inf"))
+            for spec, size in zip(specs, sizes, strict=True)
+        ]
+    return found
+
+
+def _sizes(specs: Sequence[str]) -> list[float]:
+    """Bytes of files, so that large ones give more; shards of a data set count alike."""
+    paths = [Path(spec) for spec in specs]
+    if all(path.is_file() for path in paths):
+        return [max(1.0, path.stat().st_size) for path in paths]
+    return [1.0] * len(specs)
+
+
+class Intake(Step):
+    """Task n reads part n. What readers other packages have registered travels with the step."""
+
+    def __init__(self, layout: Layout, parts: Sequence[Part], column: str, seed: int) -> None:
+        super().__init__()
+        self.layout, self.column, self.seed = layout, column, seed
+        self.readers = _foreign(INSTALLED), _foreign(FILES)
+        write_json(layout.root / "parts.json", {"parts": [asdict(part) for part in parts]})
+
+    def work(self, task: int) -> None:
+        """Write the chunks of one part, then which they are and where their texts fall in the split."""
+        INSTALLED.update(self.readers[0])
+        FILES.update(self.readers[1])
+        part = Part(**read_json(self.layout.root / "parts.json")["parts"][task])
+        places: set[float] = set()
+        files = []
+        for number, rows in enumerate(_chunks(self._rows(part, places))):
+            file = self.layout.root / "raw" / f"{task:06}-{number:06}.arrow"
+            with replacing(file) as beside, pyarrow.ipc.new_file(beside, _RAW, options=_COMPRESSED) as writer:
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=_RAW))
+            files.append(file.name)
+        report = {"files": files, "source": part.source, "places": sorted(places)}
+        write_json(self.layout.path("raw-report", task, ".json"), report)
+
+    def _rows(self, part: Part, places: set[float]) -> Iterator[dict[str, str]]:
+        room = part.characters
+        for row in read(part.spec):
+            text = "" if _is_empty(row, self.column) else text_column(row, self.column, "text-column")
+            if text and len(places) < FEW_TEXTS:
+                places.add(position(row.group or text, self.seed))
+            yield {"text": text, "place": row.place, "group": row.group, "licence": row.licence}
+            room -= len(text)
+            if room <= 0:
+                return
+
+
+_COMPRESSED = pyarrow.ipc.IpcWriteOptions(compression="zstd")
+
+
+def _foreign(registry: Mapping[str, Any]) -> dict[str, Any]:
+    """Readers that this package does not bring: another process would not know them."""
+    return {
+        name: reader
+        for name, reader in registry.items()
+        if not reader.__module__.startswith("pipeline.sources.")
+    }
+
+
+def _is_empty(row: Row, name: str) -> bool:
+    """Whether the column is there and holds nothing: common in raw text, and no mistake there."""
+    return name in row.values and not str(row.values[name] or "").strip()
+
+
+def _chunks(rows: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    chunk: list[dict[str, str]] = []
+    size = 0
+    for row in rows:
+        chunk.append(row)
+        size += len(row["text"]) + 1
+        if size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def plan_of(layout: Layout, parts: int, seed: int) -> Plan:
+    """What the intake has given, as the plan of all that follows."""
+    reports = [read_json(layout.path("raw-report", task, ".json")) for task in range(parts)]
+    chunks = tuple(Chunk(file, report["source"]) for report in reports for file in report["files"])
+    places = {place for report in reports for place in report["places"]}
+    return Plan(chunks, len(places) < FEW_TEXTS, seed)
+
+
+def raw_rows(layout: Layout, chunk: Chunk) -> Iterator[dict[str, str]]:
+    """The rows of a chunk, in order."""
+    with pyarrow.memory_map(str(layout.root / "raw" / chunk.file)) as file:
+        reader = pyarrow.ipc.open_file(file)
+        for number in range(reader.num_record_batches):
+            yield from reader.get_batch(number).to_pylist()
