@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from pipeline.corpus.assemble import TRAIN, VALIDATION
 from pipeline.corpus.duplicates import BOILERPLATE, EXACT, NEAR, PASSAGES, sketching
-from pipeline.corpus.filters import meaning
+from pipeline.corpus.filters import FAMILIES
 from pipeline.corpus.signatures import LINE_CHARACTERS
 from pipeline.corpus.tally import Tally
 from pipeline.recipe import Corpus
@@ -56,6 +56,7 @@ def _histogram(counts: Mapping[str, int]) -> Iterator[str]:
 def _dropped(settings: Corpus, tally: Tally) -> Iterator[str]:
     near = sketching(settings) if settings.near_duplicates else None
     meanings = {
+        **{f.__name__: (f.__doc__ or "").splitlines()[0] for family in FAMILIES.values() for f in family},
         "too_short": f"shorter than {settings.minimum_characters} characters",
         "other_language": f"in none of the languages {', '.join(settings.languages)}",
         EXACT: "the same as another document, but for case and white space",
@@ -74,7 +75,7 @@ def _dropped(settings: Corpus, tally: Tally) -> Iterator[str]:
     if not tally.dropped:
         yield "Nothing."
     for name, count in tally.dropped.most_common():
-        yield f"- {name}: {count:,}, {meanings.get(name) or meaning(name)}"
+        yield f"- {name}: {count:,}, {meanings[name]}"
         for sample in tally.samples.get(name, ()):
             yield f"  - `{' '.join(sample['text'].replace('`', ' ').split())}`"
 

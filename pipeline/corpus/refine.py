@@ -12,10 +12,11 @@ import pyarrow
 from pipeline.artifacts import replacing, write_json
 from pipeline.corpus.cleaning import clean, pieces
 from pipeline.corpus.duplicates import pack_line, sketching
-from pipeline.corpus.filters import Page, first_failure, without_poor_lines
+from pipeline.corpus.filters import judge
 from pipeline.corpus.intake import raw_rows
 from pipeline.corpus.language import language_of
 from pipeline.corpus.layout import Layout, Plan, draw, save_array, save_index
+from pipeline.corpus.pages import Page
 from pipeline.corpus.personal_data import mask
 from pipeline.corpus.signatures import document_hash, long_lines
 from pipeline.corpus.tally import Tally
@@ -102,11 +103,8 @@ class Refine(Step):
             return text, "too_short"
         if self.settings.languages and language not in self.settings.languages:
             return text, "other_language"
-        if not self.settings.filters:
-            return text, ""
-        kept = without_poor_lines(text, self.settings.filters)
-        failure = first_failure(Page(kept, language), self.settings.filters)
-        return (text, failure) if failure else (kept, "")
+        verdict = judge(Page(text, language), self.settings.filters)
+        return (text, verdict.dropped_by) if verdict.dropped_by else (verdict.text, "")
 
     def _write(self, documents: list[Document], slots: int, task: int) -> None:
         options = pyarrow.ipc.IpcWriteOptions(compression="zstd")

@@ -13,7 +13,7 @@ from pipeline.corpus.signatures import Sketching, document_hash, long_lines
 WORDS = [f"word{n}" for n in range(5000)]
 
 
-def _u64(*values: int) -> np.ndarray:  # type: ignore[type-arg]
+def _u64(*values: int) -> np.ndarray:
     return np.array(values, dtype=np.uint64)
 
 
