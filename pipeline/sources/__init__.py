@@ -17,9 +17,10 @@ from pipeline.sources import (
     parquet_files,
     text_files,
     translations,
+    web_pages,
 )
 from pipeline.sources.base import Row
-from pipeline.sources.reading import read, read_splits
+from pipeline.sources.reading import parts, read, read_splits
 
 __all__ = [
     "Row",
@@ -34,8 +35,10 @@ __all__ = [
     "json_files",
     "movie_reviews",
     "parquet_files",
+    "parts",
     "read",
     "read_splits",
     "text_files",
     "translations",
+    "web_pages",
 ]
