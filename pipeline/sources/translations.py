@@ -8,13 +8,17 @@ from pathlib import Path
 
 from pipeline.errors import GroundupError, first_line
 from pipeline.sources.base import Row, reads_files
+from pipeline.sources.opening import opened
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 @reads_files(".po", ".mo")
 def read_gettext(path: Path) -> Iterator[Row]:
-    """Columns ``source`` and ``target``; fuzzy, obsolete, plural and untranslated messages are left out."""
+    """Columns ``source`` and ``target``; fuzzy, obsolete, plural and untranslated messages are left out.
+
+    A catalogue is held in memory whole.
+    """
     import polib
 
     try:
@@ -36,24 +40,30 @@ def read_gettext(path: Path) -> Iterator[Row]:
             yield Row(values, f"{path} line {line}" if line else f"{path} message {number}")
 
 
-@reads_files(".tmx")
+@reads_files(".tmx", compressed=True)
 def read_tmx(path: Path) -> Iterator[Row]:
     """TMX 1.4: a column for each language of a unit, under its code in lower case, without the region."""
-    number = 0
-    try:
-        for _, element in ElementTree.iterparse(path):
-            if element.tag != "tu":
-                continue
-            number += 1
-            values = {}
-            for variant in element.iter("tuv"):
-                language = variant.get(_LANGUAGE) or variant.get("lang") or ""
-                segment = variant.find("seg")
-                if segment is not None:
-                    values[language.split("-")[0].split("_")[0].lower()] = "".join(segment.itertext())
-            yield Row(values, f"{path} unit {number}")
-            element.clear()
-    except ElementTree.ParseError as error:
-        raise GroundupError(
-            f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file"
-        ) from None
+    number, body = 0, None
+    with opened(path) as file:
+        try:
+            for event, element in ElementTree.iterparse(file, events=("start", "end")):
+                if event == "start":
+                    body = element if element.tag == "body" else body
+                elif element.tag == "tu":
+                    number += 1
+                    yield Row(_unit(element), f"{path} unit {number}")
+                    (element if body is None else body).clear()  # of the units that were read, none is kept
+        except ElementTree.ParseError as error:
+            raise GroundupError(
+                f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file"
+            ) from None
+
+
+def _unit(element: ElementTree.Element) -> dict[str, str]:
+    values = {}
+    for variant in element.iter("tuv"):
+        language = variant.get(_LANGUAGE) or variant.get("lang") or ""
+        segment = variant.find("seg")
+        if segment is not None:
+            values[language.split("-")[0].split("_")[0].lower()] = "".join(segment.itertext())
+    return values

@@ -1,0 +1,135 @@
+"""Web pages and archives of them: the main text that trafilatura finds, where ``groundup[web]`` is installed."""
+
+from __future__ import annotations
+
+import codecs
+import importlib.util
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import GroundupError, first_line
+from pipeline.sources.base import MISSING, Reader, Row, reads_files
+from pipeline.sources.opening import COMPRESSED, opened
+
+LARGEST_PAGE = 10_000_000
+"""Bytes; a larger page is passed over, it is data under the name of a page."""
+
+_REMEDY = "install what reads it with pip install 'groundup[web]'"
+_PAGES_BETWEEN = 1000
+"""After so many pages what the libraries remember of them is thrown away."""
+_HTML = ("text/html", "application/xhtml+xml")
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
+
+
+def _where_installed(*suffixes: str, libraries: tuple[str, ...]) -> Any:
+    """Register a reader if its libraries are there; else what to do about it."""
+
+    def register(reader: Reader) -> Reader:
+        if all(importlib.util.find_spec(library) for library in libraries):
+            return reads_files(*suffixes, compressed=True, beside_data=True)(reader)
+        MISSING.update({s + packed: _REMEDY for s in suffixes for packed in ("", *COMPRESSED)})
+        return reader
+
+    return register
+
+
+@_where_installed(".html", ".htm", libraries=("trafilatura",))
+def read_html(path: Path) -> Iterator[Row]:
+    """Columns ``text``, ``url`` and ``date``: the page's main text; no row where it has none."""
+    with opened(path) as file:
+        content = file.read(LARGEST_PAGE + 1)
+    page = _page(content, "")
+    if page is not None:
+        yield _row(page, page.url or "", page.date or "", str(path))
+
+
+@_where_installed(".warc", libraries=("trafilatura", "warcio"))
+def read_warc(path: Path) -> Iterator[Row]:
+    """The same of every HTML page that a server gave, in a web archive; grouped by host.
+
+    The date is the page's own, or else the day it was stored. Pages that cannot be made out are passed over.
+    """
+    from warcio.archiveiterator import ArchiveIterator
+    from warcio.exceptions import ArchiveLoadFailed
+
+    number = 0
+    with opened(path) as file:
+        try:
+            for number, record in enumerate(ArchiveIterator(file, no_record_parse=True), start=1):
+                yield from _pages_of_record(record, f"{path} record {number}")
+                _require_whole(record, f"{path} record {number}")
+        except ArchiveLoadFailed as error:
+            raise _broken(f"{path} record {number + 1}", first_line(error)) from None
+
+
+def _pages_of_record(record: Any, place: str) -> Iterator[Row]:
+    """The row of a record, where it is a page that can be made out."""
+    url = record.rec_headers.get_header("WARC-Target-URI") or ""
+    stored = (record.rec_headers.get_header("WARC-Date") or "").partition("T")[0]
+    try:
+        page = _page(_html(record), url)
+    except GroundupError:  # of the whole archive
+        raise
+    except Exception:  # whatever is wrong with one page of millions, the others can be read
+        return
+    if page is not None:
+        yield _row(page, url, page.date or stored, f"{place} {url}")
+
+
+def _html(record: Any) -> bytes | str:
+    """Content of a page that a server answered with, in the character set that it named; else nothing."""
+    from warcio.statusandheaders import StatusAndHeadersParser
+
+    if record.rec_type != "response":
+        return b""
+    record.http_headers = StatusAndHeadersParser(["HTTP/1.0", "HTTP/1.1"]).parse(record.raw_stream)
+    kind = record.http_headers.get_header("Content-Type") or ""
+    if record.http_headers.get_statuscode() != "200" or kind.partition(";")[0].strip().lower() not in _HTML:
+        return b""
+    content = record.content_stream().read(LARGEST_PAGE + 1)
+    named = _CHARSET.search(kind)
+    return content.decode(named[1], "replace") if named and _is_known(named[1]) else content
+
+
+def _is_known(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset)._is_text_encoding
+    except LookupError:
+        return False
+
+
+def _page(content: bytes | str, url: str) -> Any:
+    """What trafilatura makes of a page, or None."""
+    import trafilatura
+    from trafilatura.meta import reset_caches
+
+    if not content or len(content) > LARGEST_PAGE:
+        return None
+    if next(_pages_read) % _PAGES_BETWEEN == 0:
+        reset_caches()
+    page = trafilatura.bare_extraction(content, url=url or None, with_metadata=True, include_comments=False)
+    return page if page is not None and (page.text or "").strip() else None
+
+
+_pages_read = itertools.count(1)
+
+
+def _row(page: Any, url: str, date: str, place: str) -> Row:
+    values = {"text": page.text, "url": url, "date": date}
+    return Row(values, place, group=urlsplit(url).hostname or "", licence=page.license or "")
+
+
+def _require_whole(record: Any, place: str) -> None:
+    """An archive that was cut off ends inside a record, which warcio takes for the record's end."""
+    while record.raw_stream.read(65536):
+        pass
+    if getattr(record.raw_stream, "limit", 1):  # without a length it has no limit
+        raise _broken(place, "it ends inside this record")
+
+
+def _broken(place: str, what: str) -> GroundupError:
+    return GroundupError(place, f"broken web archive ({what})", "download it again")
