@@ -24,6 +24,7 @@ _CANDIDATE_RECALL = 0.99
 _MARGIN = 0.1
 _LONGEST_SKETCH = 1024
 _MOST_WORDS = 1_000_000
+_NO_WORD = 0
 LINE_CHARACTERS = 40
 """Shorter lines repeat by chance, in code above all."""
 
@@ -74,9 +75,7 @@ class Sketching:
 
     def sketches(self, texts: Sequence[str]) -> Sketches:
         """MinHashes of texts."""
-        rows = [_shingles(text) for text in texts]
-        ends = np.cumsum([0, *(len(row) for row in rows)], dtype=np.uint64)
-        flat = np.concatenate(rows) if rows else np.empty(0, np.uint64)
+        flat, ends = _shingles(texts)
         matrix = rensa.RMinHash.digest_matrix_from_flat_token_hashes(flat, ends, self.hashes, 1)
         return np.array(matrix.to_rows(), dtype=np.uint32).reshape(len(texts), self.hashes)
 
@@ -98,16 +97,19 @@ def _mix(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-def _shingles(text: str) -> Hashes:
-    """Hashes of the word 5-grams of a text; of a shorter one, of all its words together."""
-    hashes = np.fromiter(map(_word_hash, words(text)), dtype=np.uint64)
-    if not len(hashes):
-        return np.array([hash_of(text)], dtype=np.uint64)
-    length = min(_SHINGLE_WORDS, len(hashes))
-    mixed = hashes[: len(hashes) - length + 1]
-    for place in range(1, length):
-        mixed = _mix(mixed) ^ hashes[place : len(hashes) - length + 1 + place]
-    return mixed
+def _shingles(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
+    """Hashes of the word 5-grams of texts, end to end, and where each text's end; words are added to short texts."""
+    rows = [[*map(_word_hash, words(text))] or [hash_of(text)] for text in texts]
+    rows = [row + [_NO_WORD] * (_SHINGLE_WORDS - len(row)) for row in rows]
+    single = np.array([mark for row in rows for mark in row], dtype=np.uint64)
+    counts = np.array([len(row) for row in rows], dtype=np.int64)
+    mixed = single[: len(single) - _SHINGLE_WORDS + 1]
+    for place in range(1, _SHINGLE_WORDS):
+        mixed = _mix(mixed) ^ single[place : len(single) - _SHINGLE_WORDS + 1 + place]
+    starts = np.cumsum(counts) - counts
+    within = np.arange(len(single)) - np.repeat(starts, counts)
+    whole = (within <= np.repeat(counts, counts) - _SHINGLE_WORDS)[: len(mixed)]
+    return mixed[whole], np.cumsum([0, *(counts - _SHINGLE_WORDS + 1)]).astype(np.uint64)
 
 
 @lru_cache(maxsize=_MOST_WORDS)
