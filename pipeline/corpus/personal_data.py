@@ -136,26 +136,19 @@ _WORDS = bytes(ord("w") if chr(byte).isalnum() or byte in b"_-" else ord(" ") fo
 )
 """To an outline in which every word character and hyphen is a w."""
 
+_DIGITS = rb"0(?<!00)(?<!0\.0)(?!0?\.0{5,})(?:[ ().\-/]{0,3}0){6,}"
+"""Seven digits or more with few separators; neither the middle of a number nor a decimal fraction."""
+
+_GIVEN = rb"[=>]?[ \t]{0,3}[\"'`]?(?:Aearer )?[^\s\"'`<>(){}\[\];0]{0,200}0"
+"""After an equals sign or colon: a value with a digit; the word is ``Bearer`` in the outline."""
+
 _IN_SHAPE = (
     Family(re.compile(b"@"), (EMAIL,), before=200, after=300),
     Family(re.compile(rb"\.0{1,3}\.0{1,3}\.0"), (IP4,), before=5, after=6),
     Family(re.compile(b":[0Aa-f]{0,4}:"), (IP6,), before=40, after=45),
     Family(re.compile(b"00(?:(?<=AA00)|(?<=AA 00))"), (IBAN, *LETTERED_IDS), before=10, after=45),
-    Family(
-        re.compile(rb"0(?<!00)(?<!0\.0)(?!0?\.0{5,})(?:[ ().\-/]{0,3}0){6,}"),
-        (*NATIONAL_IDS, CARD, *PHONES),
-        before=14,
-        after=20,
-    ),
-    *(
-        Family(
-            re.compile(sign + rb"[=>]?[ \t]{0,3}[\"'`]?(?:Aearer )?[^\s\"'`<>(){}\[\];0]{0,200}0"),
-            ASSIGNED,
-            before=1,
-            after=201,
-        )
-        for sign in (b"=", b":")
-    ),
+    Family(re.compile(_DIGITS), (*NATIONAL_IDS, CARD, *PHONES), before=14, after=20),
+    *(Family(re.compile(sign + _GIVEN), ASSIGNED, before=1, after=201) for sign in (b"=", b":")),
 )
 _IN_WORDS = (Family(re.compile(b"w" * 20 + b"+"), (*TOKENS, ASSIGNED[0]), before=30, after=120),)
 
