@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from benchmarks.personal_data_samples import samples
+from benchmarks.personal_data_samples import Sample, samples
 from pipeline.artifacts import read_json, write_json
 from pipeline.corpus.cleaning import clean
 from pipeline.sources import read
@@ -22,8 +22,9 @@ SHARE = 50
 """Of every so many documents one gets a copy, one a changed copy, one a secret and one contamination."""
 CHANGED = 0.02
 """Share of the words of a changed copy that are others: 5-grams keep a Jaccard similarity of about 0.82."""
-_HELD_OUT_WORDS = 40
 _SHARED_WORDS = 13
+_WAITING = 200
+"""Originals whose copies have not come yet."""
 
 
 @dataclass
@@ -59,19 +60,67 @@ def sentences() -> list[str]:
 
 def write_english(file: Path, megabytes: float, seed: int) -> Planted:
     """JSON lines of this many millions of characters, and what was planted in them."""
-    chance, planted = random.Random(seed), Planted()
-    known = sentences()
-    labelled = iter(samples(seed, each=max(100, int(megabytes * 3))))
+    writer = _Writer(random.Random(seed), sentences(), Planted())
+    secrets = [sample for sample in samples(seed, each=200) if sample.planted]
+    writer.chance.shuffle(secrets)
     size = row = 0
-    waiting: list[tuple[str, int]] = []
     with file.open("w", encoding="utf-8") as lines:
         while size < megabytes * 1e6:
-            for text in _documents(known, chance, planted, row, waiting, labelled):
-                row += 1
-                size += len(text)
-                lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-    return planted
+            row += 1
+            text = writer.document(row, secrets)
+            size += len(text)
+            lines.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+    return writer.planted
 
 
-def _documents(known, chance, planted, row, waiting, labelled) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    raise NotImplementedError
+@dataclass
+class _Writer:
+    """Documents one after the other; copies come a while after their originals."""
+
+    chance: random.Random
+    sentences: list[str]
+    planted: Planted
+    originals: deque[tuple[int, str]] = field(default_factory=deque)
+
+    def document(self, row: int, secrets: list[Sample]) -> str:
+        """The document of a row: most of them plain, one in ``SHARE`` of each kind that has to be found."""
+        kind = row % SHARE
+        if kind in (1, 2):
+            text = self._plain()
+            self.originals.append((row, text))
+            return text
+        if kind in (3, 4) and len(self.originals) > _WAITING:
+            original, text = self.originals.popleft()
+            pairs = self.planted.exact if kind == 3 else self.planted.near
+            pairs.append((row, original))
+            return text.upper() if kind == 3 else self._changed(text)
+        if kind == 5:
+            return self._contaminated(row)
+        if kind == 6:
+            sample = secrets[row // SHARE % len(secrets)]
+            finds = [sample.text[find.start : find.end] for find in sample.planted]
+            self.planted.secrets[row] = finds
+            return f"{self._plain()}\n{sample.text}\n{self._plain()}"
+        return self._plain()
+
+    def _plain(self) -> str:
+        """About 2,500 characters in paragraphs."""
+        paragraphs = [" ".join(self.chance.choices(self.sentences, k=5)) for _ in range(4)]
+        return "\n".join(paragraphs)
+
+    def _changed(self, text: str) -> str:
+        words = text.split(" ")
+        for place in self.chance.sample(range(len(words)), max(1, int(CHANGED * len(words)))):
+            words[place] = f"changed{self.chance.randrange(10**6)}"
+        return " ".join(words)
+
+    def _contaminated(self, row: int) -> str:
+        """A document that holds 13 words of a held-out text, which is of sentences drawn for it."""
+        words = " ".join(
+            f"{s} {self.chance.randrange(10**6)}" for s in self.chance.choices(self.sentences, k=3)
+        ).split()
+        self.planted.held_out.append(" ".join(words))
+        self.planted.contaminated.append(row)
+        start = self.chance.randrange(max(1, len(words) - _SHARED_WORDS))
+        shared = " ".join(words[start : start + _SHARED_WORDS + 1])
+        return f"{self._plain()}\nNobody wrote {shared} before.\n{self._plain()}"
