@@ -116,9 +116,8 @@ class _Writer:
 
     def _contaminated(self, row: int) -> str:
         """A document that holds 13 words of a held-out text, which is of sentences drawn for it."""
-        words = " ".join(
-            f"{s} {self.chance.randrange(10**6)}" for s in self.chance.choices(self.sentences, k=3)
-        ).split()
+        words = " ".join(self.chance.choices(self.sentences, k=3)).split()
+        words[::6] = [f"held{self.chance.randrange(10**9)}" for _ in words[::6]]  # no other document has them
         self.planted.held_out.append(" ".join(words))
         self.planted.contaminated.append(row)
         start = self.chance.randrange(max(1, len(words) - _SHARED_WORDS))

@@ -1,6 +1,6 @@
 """Write the table of results in the README from a finished run's own files.
 
-.venv/bin/python benchmarks/readme_results.py runs/quickstart
+python -m benchmarks.readme_results runs/quickstart
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.artifacts import Artifact, write_text
+from benchmarks.pages import README, write_between
+from pipeline.artifacts import Artifact
 from pipeline.provenance import describe_hardware
 from pipeline.report.tables import main_metric, number, verdicts, words
-
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- results -->", "<!-- /results -->"
 
 
 def results(run: Path) -> str:
@@ -62,12 +60,5 @@ def _rows(artifact: Artifact) -> Iterator[str]:
     )
 
 
-def main(run: Path) -> None:
-    """Replace what stands between the two marks of the README."""
-    before, _, rest = README.read_text("utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_text(README, f"{before}{BEGIN}\n{results(run)}\n{END}{after}")
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    write_between(README, "results", results(Path(sys.argv[1])))
