@@ -23,6 +23,8 @@ LARGEST_PAGE = 10_000_000
 _REMEDY = "install what reads it with pip install 'groundup[web]'"
 _PAGES_BETWEEN = 1000
 """After so many pages what the libraries remember of them is thrown away."""
+_STATED_DATE = {"original_date": True, "extensive_search": False}
+"""A date that the page states; to guess one from its text takes as long as all the rest."""
 _HTML = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 
@@ -128,7 +130,11 @@ def _page(content: bytes | str, url: str) -> Any:
         reset_caches()
     try:
         page: Any = trafilatura.bare_extraction(
-            content, url=url or None, with_metadata=True, include_comments=False
+            content,
+            url=url or None,
+            with_metadata=True,
+            include_comments=False,
+            date_extraction_params=_STATED_DATE,
         )
     except Exception:  # whatever is wrong with one page of millions, the others can be read
         return None

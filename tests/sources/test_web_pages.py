@@ -84,13 +84,15 @@ def test_an_archive_is_a_row_a_page_with_text(tmp_path: Path, name: str) -> None
 
 @needs_library
 def test_a_page_is_a_row_and_one_without_text_none(tmp_path: Path) -> None:
-    (tmp_path / "a.html").write_bytes(_page("Ann", LICENCE))
+    stated = b'<meta property="article:published_time" content="2020-01-02"></head>'
+    (tmp_path / "a.html").write_bytes(_page("Ann", LICENCE).replace(b"</head>", stated))
     (tmp_path / "b.htm.gz").write_bytes(gzip.compress(_page("Bob")))
     (tmp_path / "c.html").write_text("<html><body></body></html>")
     (tmp_path / "d.txt").write_text("text")
     rows = list(read(str(tmp_path)))
     assert [row.place for row in rows[:2]] == [str(tmp_path / "a.html"), str(tmp_path / "b.htm.gz")]
     assert rows[0].licence == "CC BY 4.0" and "Ann" in rows[0].values["text"] and len(rows) == 3
+    assert [row.values["date"] for row in rows[:2]] == ["2020-01-02", ""]
     assert [row for part in parts(str(tmp_path)) for row in read(part)] == rows
     with pytest.raises(GroundupError, match=r"c\.html: the file has no rows"):
         list(read(str(tmp_path / "c.html")))
