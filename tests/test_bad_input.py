@@ -95,7 +95,7 @@ def test_wrong_task_data(
 @pytest.mark.parametrize(
     ("file", "content", "words"),
     [
-        ("a.txt", "", "the file has no rows"),
+        ("a.txt", "", "the file is empty"),
         ("a.txt", "too short", "too few to hold some out"),
         ("a.jsonl", '{"body": "some text"}\n', "there is no column 'text'"),
         ("a.bin", "x", "no format that can be read"),

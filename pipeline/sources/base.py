@@ -111,9 +111,9 @@ def suffix_of(path: Path) -> str:
 
 def formats() -> str:
     """The formats that can be read, in words."""
-    plain = sorted(name for name in LISTED if name.count(".") == 1)
-    packed = sorted(name.removesuffix(".gz") for name in LISTED if name.endswith(".gz"))
-    return f"{', '.join(plain)} or source code ({', '.join(packed)} also with {' or '.join(COMPRESSED)})"
+    plain = sorted(name for name in LISTED if not name.endswith(COMPRESSED))
+    packed = " or ".join(COMPRESSED)
+    return f"{', '.join(plain)}, source code, .html or .warc (text formats also with {packed} after that)"
 
 
 def package_root(name: str) -> Path:

@@ -12,7 +12,7 @@ from pipeline.sources.base import Row, reads_files
 _BATCH_BYTES = 4_000_000
 _MOST_ROWS = 1024
 _PIECE = 256 * 1024
-"""Bytes of a column read at a time; without it a whole row group is in memory."""
+"""Bytes of a column read at a time; read ahead, a whole row group would be in memory."""
 
 
 @reads_files(".parquet")
@@ -23,7 +23,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
 
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path, buffer_size=_PIECE) as file:
+        with pyarrow.parquet.ParquetFile(path, buffer_size=_PIECE, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=_rows_at_a_time(file.metadata)):
                 for values in batch.to_pylist():
                     number += 1

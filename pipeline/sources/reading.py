@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,8 +103,7 @@ def _rows(spec: str, split: str) -> Iterator[Row]:
     if name := hub_name(spec):
         return read_hub(name, split)
     if spec.startswith(_PART):
-        (file,) = _files(spec.removeprefix(_PART))
-        return _of_file(file)
+        return itertools.chain.from_iterable(map(_of_file, _files(spec.removeprefix(_PART))))
     files = _files(spec)
     return _of_one_file(files[0]) if files == [Path(spec)] else _of_files(files, spec)
 

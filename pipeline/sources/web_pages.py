@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import importlib
 import importlib.util
 import itertools
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +23,8 @@ LARGEST_PAGE = 10_000_000
 _REMEDY = "install what reads it with pip install 'groundup[web]'"
 _PAGES_BETWEEN = 1000
 """After so many pages what the libraries remember of them is thrown away."""
+_STATED_DATE = {"original_date": True, "extensive_search": False}
+"""A date that the page states; to guess one from its text takes as long as all the rest."""
 _HTML = ("text/html", "application/xhtml+xml")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 
@@ -40,6 +44,7 @@ def _where_installed(*suffixes: str, libraries: tuple[str, ...]) -> Any:
 @_where_installed(".html", ".htm", libraries=("trafilatura",))
 def read_html(path: Path) -> Iterator[Row]:
     """Columns ``text``, ``url`` and ``date``: the page's main text; no row where it has none."""
+    _require_extractor(path)
     with opened(path) as file:
         content = file.read(LARGEST_PAGE + 1)
     page = _page(content, "")
@@ -56,6 +61,7 @@ def read_warc(path: Path) -> Iterator[Row]:
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 
+    _require_extractor(path)
     number = 0
     with opened(path) as file:
         try:
@@ -66,16 +72,27 @@ def read_warc(path: Path) -> Iterator[Row]:
             raise _broken(f"{path} record {number + 1}", first_line(error)) from None
 
 
+def _require_extractor(path: Path) -> None:
+    """Make sure of trafilatura, which may be installed and still lack a library of its own; and keep it quiet."""
+    try:
+        importlib.import_module("trafilatura")
+    except ImportError as error:
+        raise GroundupError(str(path), f"trafilatura does not run ({first_line(error)})", _REMEDY) from None
+    for library in ("trafilatura", "htmldate", "courlan"):  # a word on every page without text is too many
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
 def _pages_of_record(record: Any, place: str) -> Iterator[Row]:
     """The row of a record, where it is a page that can be made out."""
     url = record.rec_headers.get_header("WARC-Target-URI") or ""
     stored = (record.rec_headers.get_header("WARC-Date") or "").partition("T")[0]
     try:
-        page = _page(_html(record), url)
-    except GroundupError:  # of the whole archive
+        content = _html(record)
+    except GroundupError:  # the archive's, not the page's
         raise
-    except Exception:  # whatever is wrong with one page of millions, the others can be read
+    except Exception:  # whatever a server sent as headers or compressed, the other pages can be read
         return
+    page = _page(content, url)
     if page is not None:
         yield _row(page, url, page.date or stored, f"{place} {url}")
 
@@ -111,7 +128,16 @@ def _page(content: bytes | str, url: str) -> Any:
         return None
     if next(_pages_read) % _PAGES_BETWEEN == 0:
         reset_caches()
-    page = trafilatura.bare_extraction(content, url=url or None, with_metadata=True, include_comments=False)
+    try:
+        page: Any = trafilatura.bare_extraction(
+            content,
+            url=url or None,
+            with_metadata=True,
+            include_comments=False,
+            date_extraction_params=_STATED_DATE,
+        )
+    except Exception:  # whatever is wrong with one page of millions, the others can be read
+        return None
     return page if page is not None and (page.text or "").strip() else None
 
 

@@ -104,6 +104,13 @@ def test_tmx_is_a_column_a_language(tmp_path: Path) -> None:
         ),
         ("a.txt", "", "the file is empty"),
         ("a.txt", b"fine\n\xe9t\xe9\n", "line 2.*not UTF-8"),
+        ("a.txt", "UTF-16".encode("utf-16"), "line 1: it is UTF-16.*iconv -f UTF-16"),
+        ("a.csv", "text\nUTF-16\n".encode("utf-16-le"), "line 1: byte 2 is zero: it is binary or UTF-16"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "\0"}\n', "line 2: byte 11 is zero"),
+        ("a.py", b"\x7fELF\x02\x01\0\0", "line 1: byte 7 is zero"),
+        ("a.csv", "\n\ntext\none\n", "line 1: there is no header"),
+        ("a.json", '{"text": "a"}\n{"text": }\n', "line 2.*invalid JSON"),
+        ("a.json", '{"text": "a"}\n[1]\n', "line 2.*no object"),
         ("a.parquet", "PAR1 and no more", "invalid Parquet"),
         ("a.tmx", "<tmx><body>\n<tu></body>", "line 2.*invalid XML"),
         ("a.docx", "x", "no format that can be read"),
@@ -166,3 +173,17 @@ def test_a_long_text_file_streams_in_blocks(tmp_path: Path, monkeypatch: pytest.
     rows: Iterator[Any] = read(str(_write(tmp_path / "a.txt", text)))
     parts = [row.values["text"] for row in rows]
     assert len(parts) > 2 and "".join(parts).strip() == text.strip()
+
+
+def test_a_file_of_one_long_line_streams_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.sources.text_files.BLOCK_CHARACTERS", 20)
+    text = "a line of 四 words 😀 " * 10
+    rows = list(read(str(_write(tmp_path / "a.txt", text + "\nnext"))))
+    assert len(rows) > 5 and all(len(row.values["text"]) <= 40 for row in rows)
+    assert "".join(row.values["text"] for row in rows) == text + "\nnext"
+    assert {row.place.rpartition(" ")[2] for row in rows[:-1]} == {"1"}
+
+
+def test_json_lines_under_the_name_json_are_numbered_by_line(tmp_path: Path) -> None:
+    rows = list(read(str(_write(tmp_path / "a.json", '\n{"text": "a"}\n\n{"text": "b"}\n'))))
+    assert [row.place.rpartition(" ")[2] for row in rows] == ["2", "4"]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import datasets
 import pytest
 
-from tests.command_line import Groundup
+from tests.command_line import ROOT, Groundup
 from tests.hub_server import hub_server
 from tests.hub_store import Blob, Repository
 
 NAMES = ["sad", "glad"]
 
 
-def _data_set(directory: Path) -> Repository:
+def _data_set(directory: Path, shards: int = 1) -> Repository:
     """Parquet files with numbers for labels and the names of the labels in their schema, as the Hub has them."""
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=NAMES)}
@@ -24,9 +27,11 @@ def _data_set(directory: Path) -> Repository:
     files = {}
     for split, count in (("train", 40), ("test", 10)):
         rows = [{"text": f"{split}: a {NAMES[n % 2]} day {n}", "label": n % 2} for n in range(count)]
-        datasets.Dataset.from_list(rows, features=features).to_parquet(directory / f"{split}.parquet")
-        content = (directory / f"{split}.parquet").read_bytes()
-        files[f"data/{split}-00000-of-00001.parquet"] = Blob(content, lfs=True)
+        whole = datasets.Dataset.from_list(rows, features=features)
+        for n in range(shards):
+            path = directory / f"{split}-{n:05}-of-{shards:05}.parquet"
+            whole.shard(shards, n).to_parquet(path)
+            files[f"data/{path.name}"] = Blob(path.read_bytes(), lfs=True)
     repository.commit(files)
     return repository
 
@@ -67,3 +72,41 @@ def test_what_the_hub_does_not_have_is_one_line(
         )  # fmt: skip
     assert done.returncode == 2 and "user/nothing" in done.stderr, done.stderr
     assert done.stderr.count("\n") == 1
+
+
+SHARDS = """
+import json
+from pipeline.sources import parts, read
+specs = ["hub:user/days#3/3", "hub:user/days#0/9", "hub:user/days:no-such#0/3"]
+errors = []
+for spec in specs:
+    try:
+        next(read(spec))
+    except Exception as error:
+        errors.append(str(error))
+text = lambda spec: [row.values["text"] for row in read(spec)]
+print(json.dumps({
+    "parts": parts("user/days"), "test": parts("hub:user/days", "test"), "part": parts("hub:user/days#1/3"),
+    "whole": text("user/days"), "shards": [text(part) for part in parts("user/days")],
+    "rows": [(row.place, row.values["label"]) for row in read("hub:user/days#1/3")], "errors": errors,
+}))
+"""
+
+
+def test_the_shards_of_a_data_set_are_its_rows(tmp_path: Path) -> None:
+    with hub_server() as hub:
+        hub.datasets["user/days"] = _data_set(tmp_path, shards=3)
+        done = subprocess.run(
+            [sys.executable, "-c", SHARDS],
+            cwd=ROOT, env={**os.environ, **hub.environment(tmp_path / "home")}, capture_output=True, text=True,
+            check=False, timeout=200,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["parts"] == found["test"] == [f"hub:user/days#{n}/3" for n in range(3)]
+    assert found["part"] == ["hub:user/days#1/3"]
+    assert [len(shard) for shard in found["shards"]] == [14, 13, 13]
+    assert [text for shard in found["shards"] for text in shard] == found["whole"]
+    assert found["rows"][0] == ["hub:user/days train shard 1/3 row 1", "sad"]
+    name, number, missing = found["errors"]
+    assert "no name of a Hub data set" in name and "has 3 shards and not 9" in number and "no-such" in missing
