@@ -10,39 +10,12 @@ import pytest
 
 from pipeline.artifacts import Artifact
 from pipeline.corpus.build import build_corpus
-from pipeline.corpus.cleaning import clean, pieces
 from pipeline.corpus.duplicates import Exact, Near, bands
 from pipeline.corpus.personal_data import mask
 from pipeline.errors import GroundupError
 from pipeline.recipe import Corpus
 
 WORDS = [f"word{n}" for n in range(500)]
-
-
-@pytest.mark.parametrize(
-    ("raw", "wanted"),
-    [
-        ("one<br /><br />two", "one\n\ntwo"),
-        ("<p>one</p><b>two</b>", "one\ntwo"),
-        ("a < b and c > d", "a < b and c > d"),
-        ("List<String> x;", "List<String> x;"),
-        ("fish &amp; chips", "fish & chips"),
-        ("cafÃ© dÃ©jÃ  vu", "café déjà vu"),
-        ("one\r\n\r\n\r\n\r\ntwo  \n", "one\n\ntwo"),
-        ("zero\u200bwidth\x00null", "zerowidthnull"),
-        ("    indented\n      more", "indented\n      more"),
-        ("e\u0301", "é"),
-    ],
-)
-def test_cleaning(raw: str, wanted: str) -> None:
-    assert clean(raw) == wanted
-
-
-def test_pieces_lose_nothing_and_are_short() -> None:
-    text = ". ".join(" ".join(WORDS[n : n + 20]) for n in range(0, 480, 20))
-    parts = list(pieces(text, most=300))
-    assert all(0 < len(part) <= 300 for part in parts) and " ".join(parts).split() == text.split()
-    assert [len(p) for p in pieces("x" * 650, most=300)] == [300, 300, 50]
 
 
 def test_exact_duplicates_are_those_a_reader_takes_for_the_same() -> None:
