@@ -42,7 +42,7 @@ _QUOTES = frozenset("\"'”’“‘»«」』")
 _LINE_ENDS = TERMINAL | _QUOTES
 _LONGEST_WORD = 1000
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_CITATION = re.compile(r"\[(?:\d+|edit|citation needed)\]")
+_CITATION = re.compile(r" *\[(?:\d+|edit|citation needed)\]")
 SENTENCE = re.compile(
     f"[{re.escape(''.join(sorted(TERMINAL)))}]+[{''.join(sorted(_QUOTES))})\\]]*(?:\\s|$)|[。！？]"
 )
