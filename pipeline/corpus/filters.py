@@ -12,6 +12,8 @@ Raffel et al. also drop pages with a word of a public list of bad words; that li
 from __future__ import annotations
 
 import re
+import string
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +23,7 @@ from pipeline.evaluate.scripts import words
 from pipeline.recipe import FilterFamily
 
 _STOP_WORDS = frozenset(["the", "be", "to", "of", "and", "that", "have", "with"])
+_LETTERS_AND_BLANKS = (string.ascii_letters + " \n").encode()
 _USUAL = (" the ", " of ", " and ", " to ")
 _BULLETS = ("•", "-", "*", "‣", "◦", "●", "▪", "·", "・")
 _ELLIPSES = ("...", "…")
@@ -39,8 +42,8 @@ _QUOTES = frozenset("\"'”’“‘»«」』")
 _LINE_ENDS = TERMINAL | _QUOTES
 _LONGEST_WORD = 1000
 _EMPTY_LINES = re.compile(r"\n{3,}")
-_CITATION = re.compile(r"\[(?:\d+|edit|citation needed)\]")
-_SENTENCE = re.compile(
+_CITATION = re.compile(r" *\[(?:\d+|edit|citation needed)\]")
+SENTENCE = re.compile(
     f"[{re.escape(''.join(sorted(TERMINAL)))}]+[{''.join(sorted(_QUOTES))})\\]]*(?:\\s|$)|[。！？]"
 )
 
@@ -80,10 +83,18 @@ def gopher_ellipsis_lines(page: Page) -> bool:
 
 def gopher_alphabetic_words(page: Page) -> bool:
     """Fewer than 80 % of the words hold a letter. Rae et al., 2021, section A.1.1."""
-    least = 0.8 * len(page.words)
-    if sum(map(str.islower, page.words)) >= least:  # most words of prose, at the speed of C
+    number, least = len(page.words), 0.8 * len(page.words)
+    others = page.text.encode("utf-8", "replace").translate(None, _LETTERS_AND_BLANKS)
+    if number - len(others) >= least:  # each word without a letter holds one of the others
         return False
-    return sum(word.islower() or any(map(str.isalpha, word)) for word in page.words) < least
+    if sum(map(str.islower, page.words)) >= least:
+        return False
+    return sum(map(_holds_a_letter, page.words)) < least
+
+
+def _holds_a_letter(word: str) -> bool:
+    """A vowel sign alone, as where words are characters, is one too."""
+    return word.islower() or any(map(str.isalpha, word)) or unicodedata.category(word[0]).startswith("M")
 
 
 def gopher_stop_words(page: Page) -> bool:
@@ -113,7 +124,7 @@ def c4_too_few_sentences(page: Page) -> bool:
     """
     if not page.has_sentence_marks or page.text.count(". ") >= 3:
         return False
-    return sum(max(1, len(_SENTENCE.findall(line))) for line in page.lines) < 3
+    return sum(max(1, len(SENTENCE.findall(line))) for line in page.lines) < 3
 
 
 def fineweb_line_punctuation(page: Page) -> bool:
