@@ -21,6 +21,7 @@ MANIFEST = "manifest.json"
 METRICS = "metrics.json"
 CHECKPOINTS = "checkpoints"
 LOG = "log.jsonl"
+DROPPED = "dropped.json"
 _LOCK = ".lock"
 _WRITING = ".writing"
 

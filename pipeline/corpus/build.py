@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.artifacts import Artifact, write_json, write_text
+from pipeline.artifacts import DROPPED, Artifact, write_json, write_text
 from pipeline.corpus.assemble import TRAIN, VALIDATION, Assemble, Cut, shards
 from pipeline.corpus.contamination import write_contaminants
 from pipeline.corpus.datasheet import datasheet
@@ -80,7 +80,7 @@ class Builder:
         self._move()
         metrics = _metrics(tally, time.monotonic() - started)
         write_text(self.out.path / "datasheet.md", datasheet(self.settings, self.held_out, self.seed, tally))
-        write_json(self.out.path / "dropped.json", tally.samples)
+        write_json(self.out.path / DROPPED, tally.samples)
         return metrics
 
     def _run(self, name: str, step: Step, tasks: int) -> None:
@@ -166,4 +166,5 @@ def _metrics(tally: Tally, seconds: float) -> dict[str, dict[str, Any]]:
         "lines cut": dict(tally.cut),
         "sources": dict(tally.sources),
         "languages": dict(tally.languages.most_common()),
+        "lengths": dict(sorted(tally.lengths.items(), key=lambda pair: int(pair[0]))),
     }

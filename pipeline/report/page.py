@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from pipeline.artifacts import LOG, Artifact, read_json, write_text
+from pipeline.artifacts import DROPPED, LOG, Artifact, read_json, write_text
 from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.provenance import describe_hardware
@@ -25,6 +26,8 @@ _RIGHT = 3
 """Right predictions among the examples, where there are enough of both kinds."""
 _LONGEST = 600
 """Characters of a field of an example; what follows is cut."""
+_LANGUAGES = 12
+"""Languages of the corpus that are drawn."""
 _TIMES = 4
 """Measurements during training whose samples are shown."""
 
@@ -128,11 +131,23 @@ class CorpusSection(Section):
     """What was read, kept and dropped."""
 
     @property
-    def chart(self) -> Markup:
-        documents = self.metrics["documents"]
-        shown = ("read", "too_short", "exact_duplicates", "near_duplicates", "kept", "train", "validation")
-        counts = {words(name): documents[name] for name in shown if name in documents}
-        return Markup(bars("Documents of the corpus", counts, highlight="kept"))
+    def charts(self) -> dict[str, Markup]:
+        """Charts by caption, without those that there is nothing for."""
+        counts = {words(name): n for name, n in self.metrics["documents"].items() if name != "seconds"}
+        languages = self.metrics.get("languages", {})
+        lengths = {f"below {int(name):,}": n for name, n in self.metrics.get("lengths", {}).items()}
+        drawn = {
+            "Documents": bars("Documents of the corpus", counts, highlight="kept"),
+            "Languages": bars("Documents by language", dict(itertools.islice(languages.items(), _LANGUAGES))),
+            "Lengths": bars("Documents by their characters", lengths),
+        }
+        return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
+
+    @property
+    def dropped(self) -> dict[str, list[dict[str, str]]]:
+        """The first few documents that each filter dropped."""
+        file = self.artifact.path / DROPPED
+        return read_json(file) if file.is_file() else {}
 
 
 class PretrainSection(Section):

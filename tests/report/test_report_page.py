@@ -20,7 +20,7 @@ from pipeline.report.page import write_report
 from pipeline.stages import Run, _finish
 
 EVIL = "<script>alert('one')</script> & <b>bold</b>"
-CORPUS = {
+CORPUS: dict[str, dict[str, Any]] = {
     "documents": {
         "read": 1200, "kept": 1000, "too_short": 50, "exact_duplicates": 100, "near_duplicates": 50,
         "train": 950, "validation": 50, "seconds": 3.25,
@@ -28,7 +28,10 @@ CORPUS = {
     "characters": {"train": 1_234_567, "validation": 65_432},
     "masked": {"email": 17},
     "sources": {"package:some_reviews": 1000},
+    "languages": {"en": 980, "fr": 20},
+    "lengths": {"512": 400, "1024": 600},
 }  # fmt: skip
+DROPPED = {"too_short": [{"text": f"{EVIL} too short", "source": "a.csv", "place": "a.csv line 7"}]}
 TOKENIZER = {"model": {"vocabulary": 8192, "bytes_per_token": 3.875, "train_tokens": 300_000}}
 PRETRAIN = {
     "model": {"bits_per_byte": 1.75, "loss": 3.5, "parameters": 7_654_321, "tokens": 98_304, "steps": 60},
@@ -67,6 +70,11 @@ def _log(lines: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
+def _corpus(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
+    write_json(out.path / "dropped.json", DROPPED)
+    return CORPUS
+
+
 def _pretrain(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
     steps = [{"step": s, "loss": 9 / math.sqrt(s), "tokens_per_second": 5000.0 + s} for s in range(1, 61)]
     measured = [{"step": s, "bits_per_byte": 4 - s / 30, "eval_loss": 8 - s / 15} for s in (20, 40, 60)]
@@ -88,7 +96,7 @@ def _finetune(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
 def _write_run(recipe: Path, runs: Path, stages: Iterable[str] = ()) -> Run:
     """Bring stages of the tiny recipe to their end with made-up results: all, or those named."""
     run = Run(load_recipe(str(recipe)), runs)
-    made = {"corpus": lambda out: CORPUS, "tokenizer": lambda out: TOKENIZER, "pretrain": _pretrain}
+    made = {"corpus": _corpus, "tokenizer": lambda out: TOKENIZER, "pretrain": _pretrain}
     for name in stages or run.stages():
         _finish(run, dataclasses.replace(run.stages()[name], work=made.get(name, _finetune)))
     return run
@@ -125,6 +133,7 @@ def test_numbers_of_the_run_stand_on_it(page: str) -> None:
     assert "8,192" in _section(page, "tokenizer") and "3.875" in _section(page, "tokenizer")
     corpus = _section(page, "corpus")
     assert all(text in corpus for text in ("1,234,567", "email", "package:some_reviews", "near duplicates"))
+    assert all(text in corpus for text in ("too short", "Documents by language", "below 1,024"))
     assert '<td class="number">–</td>' in _section(page, "summarization")
 
 
