@@ -39,9 +39,6 @@ _JOINERS = re.compile("(?<=[\x00-\u024f])[\u200c\u200d]+|[\u200c\u200d]+(?=[\x00
 _SPACES = re.compile("[\xa0\u2000-\u200a\u202f\u205f]")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 
-PIECE_CHARACTERS = 4000
-"""Longer documents are cut: so one long file too gives documents to hold out."""
-
 
 def clean(text: str) -> str:
     """A text without markup, broken encodings, invisible characters and needless white space.

@@ -58,7 +58,7 @@ def _top(size: int, share: float) -> Filter:
 
     drops.__name__ = f"gopher_top_{size}_gram"
     drops.__doc__ = (
-        f"The most frequent {size} words in a row hold more than {share:.0%} of the characters. "
+        f"The most frequent run of {size} words holds more than {share:.0%} of the characters. "
         "Rae et al., 2021, table A1."
     ).replace("%", " %")
     return drops
