@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from pipeline.artifacts import read_json, replacing, write_json
 from pipeline.corpus.contamination import read_contaminants
-from pipeline.corpus.duplicates import EXACT, NEAR, duplicates_of, lines_of
+from pipeline.corpus.duplicates import EXACT, NEAR, duplicates, lines_to_cut
 from pipeline.corpus.layout import Layout, Plan, draw, numbered
 from pipeline.corpus.tally import Tally
 from pipeline.executors import Step
@@ -80,12 +80,13 @@ class Assemble(Step):
         """Documents of one chunk and slot that are no duplicates, without repeated lines."""
         source = plan.chunks[chunk].source
         first = int(np.load(self.layout.path("slots", chunk, ".npy"))[slot])
-        duplicates = duplicates_of(self.layout, plan.buckets, chunk)
-        lines = lines_of(self.layout, plan.buckets, chunk)
+        lines = {}
+        if self.settings.boilerplate or self.settings.repeated_passages:
+            lines = {kind: found.of_chunk(chunk) for kind, found in lines_to_cut(self.layout).items()}
         with pyarrow.memory_map(str(self.layout.path("clean", chunk, ".arrow"))) as file:
             documents = pyarrow.ipc.open_file(file).get_batch(slot).to_pylist()
         numbers = numbered(chunk, np.arange(first, first + len(documents)))
-        is_exact, is_near = (np.isin(numbers, duplicates[kind]) for kind in (EXACT, NEAR))
+        is_exact, is_near = (found.holds(numbers) for found in duplicates(self.layout).values())
         for number, document, exact, near in zip(numbers, documents, is_exact, is_near, strict=True):
             if exact or near:
                 tally.drop(EXACT if exact else NEAR, document["text"], source, document["place"])

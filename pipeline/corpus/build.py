@@ -20,9 +20,9 @@ from pipeline.artifacts import DROPPED, Artifact, write_json, write_text
 from pipeline.corpus.assemble import TRAIN, VALIDATION, Assemble, Cut, shards
 from pipeline.corpus.contamination import write_contaminants
 from pipeline.corpus.datasheet import datasheet
-from pipeline.corpus.duplicates import FindDuplicates, FindRepeatedLines, duplicates_of
+from pipeline.corpus.duplicates import FindDuplicates, FindRepeatedLines, duplicates, lines_to_cut
 from pipeline.corpus.intake import Intake, divided, plan_of
-from pipeline.corpus.layout import Layout, Plan, tallied
+from pipeline.corpus.layout import Layout, Plan, Settled, tallied
 from pipeline.corpus.refine import Refine
 from pipeline.corpus.tally import Tally
 from pipeline.errors import GroundupError
@@ -71,8 +71,10 @@ class Builder:
         self.layout.write_plan(plan)
         self._run("refine", Refine(self.layout, self.settings), len(plan.chunks))
         self._run("duplicates", FindDuplicates(self.layout, self.settings), plan.buckets)
+        self._settle(plan, duplicates(self.layout))
         if self.settings.boilerplate or self.settings.repeated_passages:
             self._run("lines", FindRepeatedLines(self.layout, self.settings), plan.buckets)
+            self._settle(plan, lines_to_cut(self.layout))
         if self.settings.decontaminate and not self.layout.contaminants.exists():
             write_contaminants(self.layout.contaminants, contaminants())
         self._run("assemble", Assemble(self.layout, self.settings, self._cut(plan)), len(plan.shards))
@@ -85,6 +87,10 @@ class Builder:
 
     def _run(self, name: str, step: Step, tasks: int) -> None:
         run_step(step, tasks, self.executor, self.layout.marks(name))
+
+    def _settle(self, plan: Plan, kinds: Mapping[str, Settled]) -> None:
+        for found in kinds.values():
+            found.write(plan)
 
     def _cut(self, plan: Plan) -> Cut:
         """Where the held-out part ends, and how much of each source the weights leave."""
@@ -104,7 +110,8 @@ class Builder:
         for chunk in range(len(plan.chunks)):
             facts = np.load(self.layout.path("facts", chunk, ".npy"))
             stays = np.ones(len(facts), dtype=bool)
-            for numbers in duplicates_of(self.layout, plan.buckets, chunk).values():
+            for found in duplicates(self.layout).values():
+                (numbers,) = found.of_chunk(chunk)
                 stays[(numbers & np.uint64(2**32 - 1)).astype(np.int64)] = False
             yield chunk, facts[stays]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.corpus.layout import Ids, Layout, load_bucket, numbered, of_chunk, save_array
+from pipeline.corpus.layout import Ids, Layout, Settled, load_bucket, numbered, save_array
 from pipeline.corpus.signatures import Sketches, Sketching
 from pipeline.executors import Step
 from pipeline.recipe import Corpus
@@ -34,13 +34,13 @@ class FindDuplicates(Step):
     def work(self, task: int) -> None:
         """Write the numbers of exact and of near duplicates, in order."""
         hashes, documents = _gathered(self.layout, "exact", task)
-        save_array(self.layout.path(EXACT, task, ".npy"), repeated(hashes, documents))
+        save_array(self.layout.path(EXACT, task, ".npy"), repeated(hashes, documents)[None])
         near = np.empty(0, np.uint64)
         if self.settings.near_duplicates:
             hashes, documents = _gathered(self.layout, "bands", task)
             threshold = sketching(self.settings).threshold
             near = near_duplicates(hashes, documents, _SketchFiles(self.layout), threshold)
-        save_array(self.layout.path(NEAR, task, ".npy"), near)
+        save_array(self.layout.path(NEAR, task, ".npy"), near[None])
 
 
 class FindRepeatedLines(Step):
@@ -52,9 +52,8 @@ class FindRepeatedLines(Step):
 
     def work(self, task: int) -> None:
         """Write documents and line numbers, [2, n] in order of the documents, of both kinds of repetition."""
-        hashes, lines, chunks = _gathered_lines(self.layout, task)
-        documents = (chunks << np.uint64(32)) + (lines >> np.uint64(32))
-        stays = ~_are_dropped(self.layout, documents, chunks)
+        hashes, lines, documents = _gathered_lines(self.layout, task)
+        stays = ~np.any([found.holds(documents) for found in duplicates(self.layout).values()], axis=0)
         hashes, lines, documents = hashes[stays], lines[stays], documents[stays]
         numbers, long = lines & np.uint64(2**31 - 1), (lines & np.uint64(2**31)).astype(bool)
         common, again = repeated_lines(hashes, documents, self.settings.boilerplate)
@@ -138,32 +137,14 @@ def repeated_lines(hashes: Ids, documents: Ids, most: int) -> tuple[NDArray[np.b
     return common, again
 
 
-def _are_dropped(layout: Layout, documents: Ids, chunks: Ids) -> NDArray[np.bool_]:
-    """Whether each document, of which the chunk is given too, is a duplicate."""
-    buckets = layout.plan().buckets
-    gone = np.zeros(len(documents), dtype=bool)
-    for chunk in np.unique(chunks):
-        here = chunks == chunk
-        found = duplicates_of(layout, buckets, int(chunk))
-        gone[here] = np.isin(documents[here], np.concatenate(list(found.values())))
-    return gone
+def duplicates(layout: Layout) -> dict[str, Settled]:
+    """The documents to drop, by kind."""
+    return {kind: Settled(layout, kind, columns=1) for kind in (EXACT, NEAR)}
 
 
-def duplicates_of(layout: Layout, buckets: int, chunk: int) -> dict[str, Ids]:
-    """A chunk's duplicates by kind, whatever bucket they were found in."""
-    return {kind: np.unique(_found(layout, kind, buckets, chunk)) for kind in (EXACT, NEAR)}
-
-
-def lines_of(layout: Layout, buckets: int, chunk: int) -> dict[str, Ids]:
-    """A chunk's repeated lines by kind: [2, n] documents, in order, and line numbers."""
-    kinds = [kind for kind in (BOILERPLATE, PASSAGES) if layout.path(kind, 0, ".npy").exists()]
-    found = {kind: _found(layout, kind, buckets, chunk) for kind in kinds}
-    return {kind: lines[:, np.argsort(lines[0], kind="stable")] for kind, lines in found.items()}
-
-
-def _found(layout: Layout, kind: str, buckets: int, chunk: int) -> Ids:
-    files = [layout.path(kind, bucket, ".npy") for bucket in range(buckets)]
-    return np.concatenate([of_chunk(file, chunk) for file in files], axis=-1)
+def lines_to_cut(layout: Layout) -> dict[str, Settled]:
+    """Documents and the numbers of lines to cut out of them, by kind."""
+    return {kind: Settled(layout, kind, columns=2) for kind in (BOILERPLATE, PASSAGES)}
 
 
 class _SketchFiles:
@@ -190,10 +171,11 @@ def _gathered(layout: Layout, kind: str, bucket: int) -> tuple[Ids, Ids]:
 
 
 def _gathered_lines(layout: Layout, bucket: int) -> tuple[Ids, Ids, Ids]:
-    """Hashes of one bucket's lines, the packed lines, and their chunks."""
+    """Hashes of one bucket's lines, the packed lines, and the documents they are of."""
     found = list(_indices(layout, "lines", bucket))
-    chunks = [np.full(index.shape[1], chunk, np.uint64) for chunk, index in found]
-    return *np.concatenate([index for _, index in found], axis=1), np.concatenate(chunks)
+    hashes, lines = np.concatenate([index for _, index in found], axis=1)
+    documents = [numbered(chunk, index[1] >> np.uint64(32)) for chunk, index in found]
+    return hashes, lines, np.concatenate(documents)
 
 
 def _indices(layout: Layout, kind: str, bucket: int) -> Iterator[tuple[int, Ids]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,9 +29,10 @@ _RAW = pyarrow.schema([(name, pyarrow.string()) for name in ("text", "place", "g
 class Part:
     """What one task reads."""
 
-    spec: str
+    specs: tuple[str, ...]
+    """Small files are read together, so that chunks are not small."""
     source: str
-    """The source, as the recipe names it, that this is a part of."""
+    """The source, as the recipe names it, that these are parts of."""
     characters: float
     """Read at most so many."""
 
@@ -41,21 +43,31 @@ def divided(settings: Corpus) -> list[Part]:
     found = []
     for source, weight in zip(settings.sources, weights, strict=True):
         room = settings.megabytes * 1e6 * weight / sum(weights)
-        specs = parts(source)
-        sizes = _sizes(specs)
-        found += [
-            Part(spec, source, room * size / sum(sizes) if room else float("inf"))
-            for spec, size in zip(specs, sizes, strict=True)
-        ]
+        sizes = {spec: _size(spec) for spec in parts(source)}
+        for specs in _together(sizes):
+            share = sum(sizes[spec] for spec in specs) / sum(sizes.values())
+            found.append(Part(specs, source, room * share if room else float("inf")))
     return found
 
 
-def _sizes(specs: Sequence[str]) -> list[float]:
-    """Bytes of files, so that large ones give more; shards of a data set count alike."""
-    paths = [Path(spec.removeprefix("part:")) for spec in specs]
-    if all(path.is_file() for path in paths):
-        return [max(1.0, path.stat().st_size) for path in paths]
-    return [1.0] * len(specs)
+def _size(spec: str) -> int:
+    """Bytes of a file; whatever is none counts as a chunk."""
+    path = Path(spec.removeprefix("part:"))
+    return max(1, path.stat().st_size) if path.is_file() else CHUNK_CHARACTERS
+
+
+def _together(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
+    """Specs one after the other, a chunk or more at a time."""
+    group: list[str] = []
+    total = 0
+    for spec, size in sizes.items():
+        group.append(spec)
+        total += size
+        if total >= CHUNK_CHARACTERS:
+            yield tuple(group)
+            group, total = [], 0
+    if group:
+        yield tuple(group)
 
 
 class Intake(Step):
@@ -84,7 +96,7 @@ class Intake(Step):
 
     def _rows(self, part: Part, places: set[float]) -> Iterator[dict[str, str]]:
         room = part.characters
-        for row in read(part.spec):
+        for row in itertools.chain.from_iterable(map(read, part.specs)):
             text = "" if _is_empty(row, self.column) else text_column(row, self.column, "text-column")
             if text and len(places) < FEW_TEXTS:
                 places.add(position(row.group or text, self.seed))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -129,13 +130,51 @@ def load_bucket(file: Path, bucket: int, buckets: int) -> Ids:
     return np.array(index[:, low : None if bucket == buckets - 1 else high])
 
 
-def of_chunk(file: Path, chunk: int) -> Ids:
-    """The columns of a sorted [n] or [k, n] array of document numbers that belong to a chunk."""
-    numbers = np.load(file, mmap_mode="r")
-    low, high = np.searchsorted(
-        numbers if numbers.ndim == 1 else numbers[0], [np.uint64(n << 32) for n in (chunk, chunk + 1)]
-    )
-    return np.array(numbers[..., low:high])
+def between(file: Path, low: int, high: int) -> Ids:
+    """The columns of a sorted [k, n] array of document numbers (and more) that belong to chunks from low to high."""
+    columns = np.load(file, mmap_mode="r")
+    first, last = np.searchsorted(columns[0], [np.uint64(chunk << 32) for chunk in (low, high)])
+    return np.array(columns[:, first:last])
+
+
+class Settled:
+    """What all buckets have found of one kind: columns of 64 bits in files, in order of the documents."""
+
+    def __init__(self, layout: Layout, kind: str, columns: int) -> None:
+        self.files = [layout.root / "settled" / f"{kind}-{number}.bin" for number in range(columns)]
+        self.buckets = layout.root / kind
+
+    def write(self, plan: Plan) -> None:
+        """Bring together what the buckets have found, some chunks at a time."""
+        found = sorted(self.buckets.glob("*.npy"))
+        with ExitStack() as stack:
+            outs = [stack.enter_context(replacing(file)).open("wb") for file in self.files]
+            for low in range(0, len(plan.chunks), MIXED_CHUNKS):
+                parts = [between(file, low, low + MIXED_CHUNKS) for file in found]
+                for out, column in zip(outs, np.unique(np.concatenate(parts, axis=1), axis=1), strict=True):
+                    column.tofile(out)
+            for out in outs:
+                out.close()
+
+    def of_chunk(self, chunk: int) -> list[Ids]:
+        """The columns of one chunk's documents."""
+        columns = self._columns()
+        low, high = np.searchsorted(columns[0], [np.uint64(n << 32) for n in (chunk, chunk + 1)])
+        return [np.array(column[low:high]) for column in columns]
+
+    def holds(self, documents: Ids) -> NDArray[np.bool_]:
+        """Whether each document is among them."""
+        known = self._columns()[0]
+        if not len(known):
+            return np.zeros(len(documents), dtype=bool)
+        places = np.minimum(np.searchsorted(known, documents), len(known) - 1)
+        return known[places] == documents
+
+    def _columns(self) -> list[Ids]:
+        return [
+            np.memmap(file, np.uint64, "r") if file.stat().st_size else np.empty(0, np.uint64)
+            for file in self.files
+        ]
 
 
 def numbered(chunk: int, rows: Ids | Iterable[int]) -> Ids:
