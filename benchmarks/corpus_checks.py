@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -107,10 +108,10 @@ def across_the_split(corpus: Path) -> list[str]:
 
 def sketch_speeds(megabytes: float = 5.0) -> Iterator[str]:
     """MB/s of MinHash sketches of word 5-grams, on one core, alternately three times."""
-    file = Path(f"/tmp/sketches-{time.time_ns()}.jsonl")
-    write_english(file, megabytes, 7)
-    texts = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
-    file.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "texts.jsonl"
+        write_english(file, megabytes, 7)
+        texts = [json.loads(line)["text"] for line in file.read_text("utf-8").splitlines()]
     size = sum(len(text.encode()) for text in texts) / 1e6
     makers = {"Groundup (rensa)": _groundup, "datatrove": _datatrove, "datasketch": _datasketch}
     best = dict.fromkeys(makers, 0.0)
@@ -132,14 +133,24 @@ def _groundup(texts: list[str]) -> None:
 
 
 def _datatrove(texts: list[str]) -> None:
-    """Its signatures with its defaults, with words split at white space (its other splitters are slower)."""
-    import tempfile
-
+    """Its signatures with its defaults, but with words split at white space: its own splitters are slower."""
     from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignature
-    from datatrove.utils.word_tokenizers import WhitespaceTokenizer
+    from datatrove.utils.hashing import HashConfig
+    from datatrove.utils.word_tokenizers import WordTokenizer
+
+    class AtSpaces(WordTokenizer):
+        def word_tokenize(self, text: str) -> list[str]:
+            return text.split()
+
+        def sent_tokenize(self, text: str) -> list[str]:
+            return [text]
+
+        def span_tokenize(self, text: str) -> list[tuple[int, int]]:
+            return [(0, len(text))]
 
     with tempfile.TemporaryDirectory() as folder:
-        step = MinhashDedupSignature(folder, MinhashConfig(), language=WhitespaceTokenizer())
+        config = MinhashConfig(hash_config=HashConfig(hash_fc="sha1"))  # its xxhash wants an older library
+        step = MinhashDedupSignature(folder, config, language=AtSpaces())
         for text in texts:
             step.get_signature(step.get_shingles(text))
 

@@ -27,6 +27,7 @@ from pipeline.corpus.refine import Refine
 from pipeline.corpus.tally import Tally
 from pipeline.errors import GroundupError
 from pipeline.executors import Step, run_step
+from pipeline.processes import say
 from pipeline.recipe import Corpus, Executor
 
 
@@ -86,7 +87,11 @@ class Builder:
         return metrics
 
     def _run(self, name: str, step: Step, tasks: int) -> None:
+        started = time.monotonic()
         run_step(step, tasks, self.executor, self.layout.marks(name))
+        say(
+            f"corpus: {name}, {tasks} {'task' if tasks == 1 else 'tasks'} in {time.monotonic() - started:.0f} s"
+        )
 
     def _settle(self, plan: Plan, kinds: Mapping[str, Settled]) -> None:
         for found in kinds.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -15,7 +14,7 @@ from pipeline.corpus.layout import CHUNK_CHARACTERS, Chunk, Layout, Plan
 from pipeline.evaluate.split import position
 from pipeline.executors import Step
 from pipeline.recipe import Corpus
-from pipeline.sources import Row, parts, read
+from pipeline.sources import Row, bytes_of, parts, read
 from pipeline.sources.base import FILES, INSTALLED
 from pipeline.sources.columns import text_column
 
@@ -52,8 +51,8 @@ def divided(settings: Corpus) -> list[Part]:
 
 def _size(spec: str) -> int:
     """Bytes of a file; whatever is none counts as a chunk."""
-    path = Path(spec.removeprefix("part:"))
-    return max(1, path.stat().st_size) if path.is_file() else CHUNK_CHARACTERS
+    size = bytes_of(spec)
+    return CHUNK_CHARACTERS if size is None else max(1, size)
 
 
 def _together(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:

@@ -20,10 +20,11 @@ from pipeline.sources import (
     web_pages,
 )
 from pipeline.sources.base import Row
-from pipeline.sources.reading import parts, read, read_splits
+from pipeline.sources.reading import bytes_of, parts, read, read_splits
 
 __all__ = [
     "Row",
+    "bytes_of",
     "chinese_reviews",
     "chitchat",
     "csv_files",

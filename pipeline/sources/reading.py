@@ -69,6 +69,13 @@ def parts(spec: str, split: str = "train") -> list[str]:
     return [f"{_PART}{file}" for file in files]
 
 
+def bytes_of(part: str) -> int | None:
+    """Size of the files that a part is, None of one that is no file."""
+    if part.startswith("installed:") or hub_name(part):
+        return None
+    return sum(file.stat().st_size for file in _files(part.removeprefix(_PART)))
+
+
 def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
     """Training rows, and held-out rows where the source keeps its own (files or splits of such a name).
 
