@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
@@ -150,6 +150,18 @@ def write_text(file: Path, text: str) -> None:
     beside.write_text(text, "utf-8")
     _sync(beside)
     beside.replace(file)
+
+
+@contextmanager
+def moved_into_place(place: Path, beside: Path) -> Iterator[BinaryIO]:
+    """A new file to write in a directory beside; it is synced and renamed when the block ends well."""
+    beside.mkdir(parents=True, exist_ok=True)
+    file = beside / f"{place.parent.name}-{place.name}.{os.uname().nodename}.{os.getpid()}"
+    with file.open("wb") as handle:
+        yield handle
+    _sync(file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(place)
 
 
 def _sync(file: Path) -> None:

@@ -14,6 +14,7 @@ from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.families import model_config, round_up
 from pipeline.model.published import load_config
+from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Finetune, Pretrain, Recipe
@@ -146,7 +147,7 @@ def _needs(recipe: Recipe) -> Iterator[Need]:
     if recipe.model.start:
         own: Any = load_config(recipe.model.start)
     else:
-        own = model_config(recipe.model, round_up(recipe.tokenizer.vocabulary))
+        own = model_config(recipe.model, round_up(vocabulary_size(recipe)))
     if recipe.pretrain.steps:
         yield _need("pretrain", own, recipe.pretrain, recipe.model.context, trainings=1)
     for task, settings in recipe.tasks.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError, nearest
+from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import on_main, say
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
@@ -155,6 +156,7 @@ def _tokenizer(run: Run) -> Stage:
     settings = {
         "seed": recipe.seed,
         "tokenizer": recipe.tokenizer,
+        "vocabulary": vocabulary_size(recipe),
         "start": recipe.model.start,
         "context": recipe.model.context,
     }
