@@ -20,7 +20,7 @@ class Text:
 class Sample:
     """Documents of about ``characters`` characters together, the same ones every time; what was taken is counted.
 
-    Each file gives an equal part of what is still wanted, so those after a short one make up for it.
+    Every file gives as much as the others; one that has less gives all, and the others make up for it.
     """
 
     files: Sequence[Path]
@@ -31,9 +31,9 @@ class Sample:
 
     def __iter__(self) -> Iterator[Text]:
         self.taken = self.documents = 0
-        for number, file in enumerate(self.files):
-            wanted = (self.characters - self.taken) / (len(self.files) - number)
-            for text in _spread(_read(file), wanted):
+        sizes = [_characters(file) for file in self.files]
+        for file, size, part in zip(self.files, sizes, _parts(sizes, self.characters), strict=True):
+            for text in _spread(_read(file), size, part):
                 self.taken += len(text.text)
                 self.documents += 1
                 yield text
@@ -43,24 +43,39 @@ class Sample:
         return (text.text for text in self)
 
 
-def _spread(texts: list[Text], wanted: float) -> Iterator[Text]:
-    """Documents at even distances, of ``wanted`` characters together or a little more."""
-    whole = sum(len(text.text) for text in texts)
+def _parts(sizes: Sequence[int], wanted: float) -> list[float]:
+    """What each file gives: the smallest first, an equal part of what is still wanted."""
+    parts = [0.0] * len(sizes)
+    for done, number in enumerate(sorted(range(len(sizes)), key=lambda i: sizes[i])):
+        parts[number] = min(sizes[number], wanted / (len(sizes) - done))
+        wanted -= parts[number]
+    return parts
+
+
+def _spread(texts: Iterator[Text], size: int, part: float) -> Iterator[Text]:
+    """Documents at even distances out of ``size`` characters: ``part`` of them, or a little more."""
     seen = taken = 0
     for text in texts:
-        if taken * whole <= seen * min(wanted, whole) and taken < wanted:
+        if taken * size <= seen * part and taken < part:
             taken += len(text.text)
             yield text
         seen += len(text.text)
 
 
-def _read(file: Path) -> list[Text]:
+def _characters(file: Path) -> int:
+    import pyarrow.compute
+    import pyarrow.parquet
+
+    batches = pyarrow.parquet.ParquetFile(file).iter_batches(columns=["text"])
+    lengths = (pyarrow.compute.utf8_length(batch.column("text")) for batch in batches)
+    return sum(pyarrow.compute.sum(length).as_py() or 0 for length in lengths)
+
+
+def _read(file: Path) -> Iterator[Text]:
     import pyarrow.parquet
 
     parquet = pyarrow.parquet.ParquetFile(file)
     there = [name for name in ("text", "source", "language") if name in parquet.schema_arrow.names]
-    return [
-        Text(row["text"], row.get("source") or "", row.get("language") or "")
-        for batch in parquet.iter_batches(columns=there)
-        for row in batch.to_pylist()
-    ]
+    for batch in parquet.iter_batches(batch_size=1024, columns=there):
+        for row in batch.to_pylist():
+            yield Text(row["text"], row.get("source") or "", row.get("language") or "")

@@ -81,8 +81,9 @@ def corpus_files(directory: Path) -> list[Path]:
 
 
 def read_texts(file: Path, documents: int = 256) -> Iterator[list[str]]:
-    """The texts of one file of the corpus, so many at a time."""
+    """The texts of one file of the corpus, so many at a time, read in pieces of a megabyte."""
     import pyarrow.parquet
 
-    for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=documents, columns=["text"]):
+    parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=2**20)
+    for batch in parquet.iter_batches(batch_size=documents, columns=["text"]):
         yield batch.column("text").to_pylist()
