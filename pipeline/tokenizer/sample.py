@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.tokenizer.shards import batches, open_texts
+
 
 @dataclass(frozen=True)
 class Text:
@@ -64,18 +66,14 @@ def _spread(texts: Iterator[Text], size: int, part: float) -> Iterator[Text]:
 
 def _characters(file: Path) -> int:
     import pyarrow.compute
-    import pyarrow.parquet
 
-    batches = pyarrow.parquet.ParquetFile(file).iter_batches(columns=["text"])
-    lengths = (pyarrow.compute.utf8_length(batch.column("text")) for batch in batches)
+    lengths = (pyarrow.compute.utf8_length(batch.column("text")) for batch in batches(open_texts(file), 1024))
     return sum(pyarrow.compute.sum(length).as_py() or 0 for length in lengths)
 
 
 def _read(file: Path) -> Iterator[Text]:
-    import pyarrow.parquet
-
-    parquet = pyarrow.parquet.ParquetFile(file)
+    parquet = open_texts(file)
     there = [name for name in ("text", "source", "language") if name in parquet.schema_arrow.names]
-    for batch in parquet.iter_batches(batch_size=1024, columns=there):
+    for batch in batches(parquet, 1024, there):
         for row in batch.to_pylist():
             yield Text(row["text"], row.get("source") or "", row.get("language") or "")

@@ -6,7 +6,7 @@ document followed by the end of text; and beside it ``NAME.ends.npy``, 64-bit po
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -81,9 +81,18 @@ def corpus_files(directory: Path) -> list[Path]:
 
 
 def read_texts(file: Path, documents: int = 256) -> Iterator[list[str]]:
-    """The texts of one file of the corpus, so many at a time, read in pieces of a megabyte."""
+    """The texts of one file of the corpus, so many at a time."""
+    for batch in batches(open_texts(file), documents):
+        yield batch.column("text").to_pylist()
+
+
+def open_texts(file: Path) -> Any:
+    """A file of the corpus (``pyarrow.parquet.ParquetFile``), read in pieces of a megabyte."""
     import pyarrow.parquet
 
-    parquet = pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=2**20)
-    for batch in parquet.iter_batches(batch_size=documents, columns=["text"]):
-        yield batch.column("text").to_pylist()
+    return pyarrow.parquet.ParquetFile(file, pre_buffer=False, buffer_size=2**20)
+
+
+def batches(parquet: Any, documents: int, columns: Sequence[str] = ("text",)) -> Iterator[Any]:
+    """Its rows, so many at a time, as ``pyarrow.RecordBatch``."""
+    return parquet.iter_batches(batch_size=documents, columns=list(columns))
