@@ -5,11 +5,13 @@
 Takes a finished run's corpus, repeated until it is as many megabytes as asked for, in files of the size that the
 corpus stage writes, and the run's tokenizer. "alone" is ``encode_batch_fast`` with all cores on texts that are in
 memory already, its results dropped. "Groundup" is the whole step: starting processes, reading Parquet, encoding,
-writing shards. They take turns, because other work on the machine slows now one and now the other.
+writing shards. They take turns, because other work on the machine slows now one and now the other; the seconds of
+processors that each took are counted beside those of the clock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import statistics
@@ -18,7 +20,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,38 +42,47 @@ BATCH = 64
 
 
 @dataclass
-class Peak:
-    """The most memory that processes below this one held, watched from a thread."""
+class Effort:
+    """What some work took, watched from a thread: time, and the memory of the processes that it started."""
 
+    seconds: float = 0.0
+    """Of the clock."""
+    processor: float = 0.0
+    """Seconds of processors, of this process and those below it: other work on the machine hardly changes them."""
     one: int = 0
-    """Bytes, of the largest."""
+    """Bytes that the largest process below held at most."""
     together: int = 0
+    """Bytes that all below held at most."""
     stopped: threading.Event = field(default_factory=threading.Event)
+    below: dict[int, float] = field(default_factory=dict)
 
     def watch(self) -> None:
-        while not self.stopped.wait(0.1):
-            sizes = [_resident(child) for child in psutil.Process().children(recursive=True)]
-            self.one, self.together = max(self.one, *sizes, 0), max(self.together, sum(sizes))
+        while not self.stopped.wait(0.05):
+            held = [0]
+            for child in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    held.append(child.memory_info().rss)
+                    self.below[child.pid] = sum(child.cpu_times()[:2])
+            self.one, self.together = max(self.one, *held), max(self.together, sum(held))
 
 
-def _resident(process: psutil.Process) -> int:
-    try:
-        return process.memory_info().rss
-    except psutil.Error:
-        return 0
-
-
-@contextmanager
-def watched() -> Iterator[Peak]:
-    """Watch the memory of all processes that are started inside."""
-    peak = Peak()
-    thread = threading.Thread(target=peak.watch)
+@contextlib.contextmanager
+def watched() -> Iterator[Effort]:
+    """Measure what is done inside; processes from before are left out of the time."""
+    effort, before = (
+        Effort(),
+        {c.pid: sum(c.cpu_times()[:2]) for c in psutil.Process().children(recursive=True)},
+    )
+    thread = threading.Thread(target=effort.watch)
     thread.start()
+    clock, own = time.monotonic(), time.process_time()
     try:
-        yield peak
+        yield effort
     finally:
-        peak.stopped.set()
+        effort.seconds, effort.processor = time.monotonic() - clock, time.process_time() - own
+        effort.stopped.set()
         thread.join()
+        effort.processor += sum(spent - before.get(pid, 0.0) for pid, spent in effort.below.items())
 
 
 def write_corpus(source: Path, corpus: Path, size: int) -> list[str]:
@@ -95,23 +105,22 @@ def write_corpus(source: Path, corpus: Path, size: int) -> list[str]:
     raise SystemExit(f"{source}: there is no text")
 
 
-def alone(tokenizer: Path, texts: list[str]) -> float:
-    """Seconds of the library with all cores."""
+def alone(tokenizer: Path, texts: list[str]) -> Effort:
+    """The library with all cores."""
     encoder = load_encoder(tokenizer)
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    began = time.monotonic()
-    for start in range(0, len(texts), BATCH):
-        encoder.encode_batch_fast(texts[start : start + BATCH], add_special_tokens=False)
-    return time.monotonic() - began
+    with watched() as effort:
+        for start in range(0, len(texts), BATCH):
+            encoder.encode_batch_fast(texts[start : start + BATCH], add_special_tokens=False)
+    return effort
 
 
-def groundup(tokenizer: Path, corpus: Path, out: Path) -> tuple[float, Peak]:
-    """Seconds and memory of the whole step, on all cores."""
+def groundup(tokenizer: Path, corpus: Path, out: Path) -> Effort:
+    """The whole step, on all cores."""
     entries = load_encoder(tokenizer).get_vocab_size()
-    with watched() as peak:
-        began = time.monotonic()
+    with watched() as effort:
         encode_corpus(corpus, tokenizer, 0, entries, out / "shards", out / "checkpoints", Executor())
-        return time.monotonic() - began, peak
+    return effort
 
 
 def main(run: Path, megabytes: int) -> None:
@@ -123,15 +132,13 @@ def main(run: Path, megabytes: int) -> None:
         size = sum(len(text.encode()) for text in texts) / 1e6
         rounds = []
         for number in range(ROUNDS):
-            library = alone(tokenizer, texts)
-            ours, peak = groundup(tokenizer, corpus, Path(place) / str(number))
-            rounds.append((size / library, size / ours, peak))
-            print(f"alone {size / library:.2f} MB/s, Groundup {size / ours:.2f} MB/s", flush=True)
+            rounds.append((alone(tokenizer, texts), groundup(tokenizer, corpus, Path(place) / str(number))))
+            print(_row(str(number + 1), size, *rounds[-1]), flush=True)
         less = Path(place) / "less"
         (less / "train").mkdir(parents=True)
         for file in corpus_files(corpus / "train")[:2]:
             (less / "train" / file.name).symlink_to(file)
-        _, small = groundup(tokenizer, less, Path(place) / "small")
+        small = groundup(tokenizer, less, Path(place) / "small")
         tokens = sum(map(len, open_shards(Path(place) / "0" / "shards" / "train")))
     table = _table(rounds, size, tokens, len(texts), small)
     print(table)
@@ -140,27 +147,33 @@ def main(run: Path, megabytes: int) -> None:
 
 
 def _table(
-    rounds: list[tuple[float, float, Peak]], size: float, tokens: int, documents: int, small: Peak
+    rounds: list[tuple[Effort, Effort]], size: float, tokens: int, documents: int, small: Effort
 ) -> str:
-    shares = [ours / library for library, ours, _ in rounds]
-    one, together = (max(getattr(peak, name) for _, _, peak in rounds) / 1e6 for name in ("one", "together"))
+    efforts = [ours for _, ours in rounds]
+    one, together = max(e.one for e in efforts) / 1e6, max(e.together for e in efforts) / 1e6
+    clock = statistics.median(library.seconds / ours.seconds for library, ours in rounds)
+    processor = statistics.median(library.processor / ours.processor for library, ours in rounds)
     return "\n".join(
         [
             f"{size:.0f} MB in {documents:,} documents (a smaller corpus, repeated), {tokens:,} tokens, on "
             f"{describe_hardware(hardware())}, tokenizers {version('tokenizers')}:",
             "",
-            "| round | the library alone, MB/s | Groundup, MB/s | share |",
-            "|---|---:|---:|---:|",
-            *(
-                f"| {number} | {library:.2f} | {ours:.2f} | {ours / library:.0%} |"
-                for number, (library, ours, _) in enumerate(rounds, start=1)
-            ),
-            f"| median | {statistics.median(r[0] for r in rounds):.2f} "
-            f"| {statistics.median(r[1] for r in rounds):.2f} | {statistics.median(shares):.0%} |",
+            "| round | library, MB/s | Groundup, MB/s | share | library, MB per processor second | Groundup | share |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+            *(_row(str(n), size, library, ours) for n, (library, ours) in enumerate(rounds, start=1)),
+            f"| median | | | {clock:.0%} | | | {processor:.0%} |",
             "",
             f"Most memory of one process of the step: {one:.0f} MB; of all together: {together:.0f} MB. "
             f"With the first two files alone: {small.one / 1e6:.0f} MB and {small.together / 1e6:.0f} MB.",
         ]
+    )
+
+
+def _row(name: str, size: float, library: Effort, ours: Effort) -> str:
+    return (
+        f"| {name} | {size / library.seconds:.2f} | {size / ours.seconds:.2f} | {library.seconds / ours.seconds:.0%} "
+        f"| {size / library.processor:.2f} | {size / ours.processor:.2f} "
+        f"| {library.processor / ours.processor:.0%} |"
     )
 
 
