@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan pretrain finetune run evaluate report chat publish test lint format
+.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune run evaluate report chat publish test lint format
 
 help: setup
 	@$(GROUNDUP) --help
@@ -31,6 +31,9 @@ setup-smollm2: setup
 
 plan: setup
 	$(GROUNDUP) plan $(COMMON)
+
+tokenizer: setup
+	$(GROUNDUP) tokenizer --compare $(COMPARE) $(COMMON)
 
 pretrain: setup
 	$(GROUNDUP) pretrain $(COMMON)

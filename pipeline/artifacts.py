@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import filelock
 
@@ -162,6 +162,18 @@ def replacing(file: Path) -> Iterator[Path]:
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def moved_into_place(place: Path, beside: Path) -> Iterator[BinaryIO]:
+    """A new file to write in a directory beside; it is synced and renamed when the block ends well."""
+    beside.mkdir(parents=True, exist_ok=True)
+    file = beside / f"{place.parent.name}-{place.name}.{os.uname().nodename}.{os.getpid()}"
+    with file.open("wb") as handle:
+        yield handle
+    _sync(file)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file.replace(place)
 
 
 def _sync(file: Path) -> None:

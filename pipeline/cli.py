@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, Interrupted, nearest
 from pipeline.overrides import flags, long_flags, parse
@@ -44,6 +44,14 @@ class Publish:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """What tokenizer takes beside."""
+
+    compare: tuple[str, ...] | None = None
+    """Tokenizers to compare with: paths, Hub names, package:NAME; --compare alone takes SmolLM2's where it is."""
+
+
+@dataclass(frozen=True)
 class Nothing:
     """A verb without settings of its own."""
 
@@ -53,16 +61,24 @@ class Verb:
     """One word of the command line."""
 
     help: str
-    work: Callable[[Common, Run, Publish], None]
+    work: Callable[[Common, Run, Any], None]
     short: dict[str, str] = dataclasses.field(default_factory=dict)
     """Short flags and the settings they stand for; TASK stands for the chosen task."""
     needs_task: bool = False
+    options: Any = Nothing()
+    """What it takes beside, with its defaults."""
 
 
 def _plan(common: Common, run: Run, _: Publish) -> None:
     from pipeline.plan import print_plan
 
     print_plan(run)
+
+
+def _tokenizer(common: Common, run: Run, options: Comparison) -> None:
+    from pipeline.report.tokenizers import print_tokenizer_report
+
+    print_tokenizer_report(run, options.compare)
 
 
 def _pretrain(common: Common, run: Run, _: Publish) -> None:
@@ -134,6 +150,12 @@ _TEXT_SHORT = {
 
 VERBS = {
     "plan": Verb("what a run will need, and what would fail late; trains nothing", _plan, _TEXT_SHORT),
+    "tokenizer": Verb(
+        "corpus → tokenizer, and what it makes of the text; --compare sets others beside it",
+        _tokenizer,
+        _TEXT_SHORT,
+        options=Comparison(),
+    ),
     "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT),
     "finetune": Verb(
         "fine-tune and measure --task NAME (or all), after whatever is missing",
@@ -145,7 +167,7 @@ VERBS = {
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
     "report": Verb("write one page about the run", _report),
     "chat": Verb("talk to a model in the terminal", _chat),
-    "publish": Verb("write a model card and push to the Hub", _publish),
+    "publish": Verb("write a model card and push to the Hub", _publish, options=Publish()),
 }
 
 
@@ -199,7 +221,7 @@ def _dispatch(arguments: list[str]) -> None:
 
 
 def _help() -> str:
-    verbs = "\n".join(f"  {name:9} {verb.help}" for name, verb in VERBS.items())
+    verbs = "\n".join(f"  {name:10} {verb.help}" for name, verb in VERBS.items())
     return (
         textwrap.dedent("""\
         usage: groundup VERB [--recipe NAME] [--runs DIR] [--SETTING VALUE ...]
@@ -215,11 +237,13 @@ def _help() -> str:
     )
 
 
-def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Publish]:
+def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Any]:
     """The verb's own options, then the recipe with what the command line overrides."""
     show_help = bool({"-h", "--help"} & set(arguments))
     common, rest = parse(f"groundup {name}", Common(), [a for a in arguments if a not in ("-h", "--help")])
-    options, rest = parse(f"groundup {name}", Publish(), rest) if name == "publish" else (Publish(), rest)
+    options = verb.options
+    if options != Nothing():
+        options, rest = parse(f"groundup {name}", options, rest)
     recipe = load_recipe(common.recipe)
     tasks = _tasks(common, recipe) if common.task else list(recipe.tasks)
     if show_help:
@@ -236,7 +260,7 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
             *flags(recipe),
             *flags(Common()),
             *verb.short,
-            *(flags(options) if name == "publish" else ()),
+            *flags(options),
         ]
         known += [f"--finetune.{f.name.replace('_', '-')}" for f in dataclasses.fields(Finetune)]
         flag = unknown[0].split("=")[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.families import model_config, round_up
 from pipeline.model.published import load_config
+from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Finetune, Pretrain, Recipe
@@ -22,6 +23,7 @@ from pipeline.sources import read, read_splits
 from pipeline.sources.columns import text_column
 from pipeline.stages import Run, Stage
 from pipeline.tasks import task_named
+from pipeline.tokenizer.report import embedding_cost
 from pipeline.train.arguments import micro_batch, takes_bfloat16
 from pipeline.train.examples import read_examples
 
@@ -65,6 +67,8 @@ def print_plan(run: Run) -> None:
     print_table(
         drawn(["stage", "state", "from"], [_described(run, s) for s in run.stages().values()], words=3)
     )
+    if recipe.pretrain.steps and not recipe.model.start:
+        print(_vocabulary(recipe))
     try:
         needs = list(_needs(recipe))
     except GroundupError:  # a published start that cannot be read: it is among the problems
@@ -105,6 +109,15 @@ def _described(run: Run, stage: Stage) -> list[str]:
     elif artifact.fingerprint():
         state = "made anew: a setting or its data changed"
     return [stage.name, state, ", ".join(stage.data or stage.needs)]
+
+
+def _vocabulary(recipe: Recipe) -> str:
+    """The tokenizer's entries, whether set or following from the model's size, and their cost."""
+    entries = vocabulary_size(recipe)
+    suits = vocabulary_size(replace(recipe, tokenizer=replace(recipe.tokenizer, vocabulary=0)))
+    follows = "as suits the model" if entries == suits else f"as set; {suits:,} would suit the model"
+    share = embedding_cost(recipe.model, entries).numbers()["embedding_share"]
+    return f"tokenizer: {recipe.tokenizer.algorithm}, {entries:,} entries ({follows}), {share:.0%} of the parameters"
 
 
 def _print_needs(needs: Sequence[Need], rate: float) -> None:
@@ -148,7 +161,7 @@ def _needs(recipe: Recipe) -> Iterator[Need]:
     if recipe.model.start:
         own: Any = load_config(recipe.model.start)
     else:
-        own = model_config(recipe.model, round_up(recipe.tokenizer.vocabulary))
+        own = model_config(recipe.model, round_up(vocabulary_size(recipe)))
     if recipe.pretrain.steps:
         yield _need("pretrain", own, recipe.pretrain, recipe.model.context, trainings=1)
     for task, settings in recipe.tasks.items():

@@ -61,8 +61,8 @@ class Tokenizer:
 
     algorithm: Literal["bpe", "unigram", "wordpiece", "word"] = "bpe"
     """bpe: byte-level BPE. unigram, wordpiece: subwords. word: split at white space, the simplest there is."""
-    vocabulary: int = 8192
-    """Entries, special tokens included; 0 lets it follow from the size of the model."""
+    vocabulary: int = 0
+    """Entries, special tokens included; 0 lets it follow from the model's size (pipeline/model/vocabulary.py)."""
     training_megabytes: float = 20.0
     """Text it is learned from, in millions of characters, taken evenly from the corpus."""
     digits: Literal["groups", "single", "together"] = "groups"

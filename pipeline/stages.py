@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
+from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import on_main, say
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
@@ -178,6 +179,7 @@ def _tokenizer(run: Run) -> Stage:
     settings = {
         "seed": recipe.seed,
         "tokenizer": recipe.tokenizer,
+        "vocabulary": vocabulary_size(recipe),
         "start": recipe.model.start,
         "context": recipe.model.context,
     }

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
-_SPACELESS = "\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_WORD = re.compile(f"[{_SPACELESS}]|[^\\W{_SPACELESS}]+")
+SPACELESS = "\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Ranges, as inside a regular expression, of letters of scripts that put no spaces between words."""
+_WORD = re.compile(f"[{SPACELESS}]|[^\\W{SPACELESS}]+")
 
 
 _ASCII = {n: chr(n).lower() if chr(n).isalnum() or chr(n) == "_" else " " for n in range(128)}
@@ -23,4 +24,4 @@ def words(text: str) -> list[str]:
 def is_spaceless(texts: Iterable[str]) -> bool:
     """Whether more than a fifth of the letters (of the first texts) are of such a script."""
     letters = [c for text in islice(texts, 1000) for c in text[:200] if c.isalpha()]
-    return 5 * sum(bool(re.match(f"[{_SPACELESS}]", c)) for c in letters) > len(letters)
+    return 5 * sum(bool(re.match(f"[{SPACELESS}]", c)) for c in letters) > len(letters)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError
+from pipeline.model.special_tokens import converses, harmless
 
 if TYPE_CHECKING:
     from pipeline.artifacts import Artifact
@@ -69,8 +70,8 @@ class Speaker:
 
     @property
     def converses(self) -> bool:
-        """Whether the tokenizer has a chat template."""
-        return bool(self.tokenizer.chat_template)
+        """Whether it was trained on conversations."""
+        return converses(self.tokenizer.chat_template, self.tokenizer.eos_token)
 
     @classmethod
     def load(cls, artifact: Artifact) -> Speaker:
@@ -96,7 +97,7 @@ class Speaker:
         """Print the answer to a line as it is generated, and remember both."""
         from transformers import TextStreamer
 
-        self.history.append({"role": "user", "content": line})
+        self.history.append({"role": "user", "content": harmless(line, self.tokenizer)})
         ids = self._prompt(line).to(self.model.device)
         streamer = TextStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         produced = self.model.generate(

@@ -36,6 +36,16 @@ def cost(config: PretrainedConfig, length: int) -> Cost:
     )
 
 
+def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
+    """Parameters of the token embeddings (and of the output layer, where it is not the same) and of all."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    tables = {
+        id(m.weight): m.weight.numel() for m in (model.get_input_embeddings(), model.get_output_embeddings())
+    }
+    return sum(tables.values()), model.num_parameters()
+
+
 def activation_bytes(config: Any, tokens: int, bfloat16: bool) -> float:
     """Bytes that the backward pass keeps of ``tokens`` tokens.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
-
-from transformers import AutoConfig, PretrainedConfig
+from typing import TYPE_CHECKING, Any
 
 from pipeline.recipe import Model
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 HEAD = 64
 """Width of one attention head."""
@@ -26,6 +27,8 @@ def model_config(settings: Model, vocabulary: int, **tokens: int | None) -> Pret
         vocabulary: rows of the embedding.
         tokens: ids of special tokens, such as ``eos_token_id``.
     """
+    from transformers import AutoConfig  # slow to import, and what else is here is asked for by every verb
+
     width = width_of(settings)
     heads = width // HEAD
     if settings.family == "gpt2":

@@ -8,13 +8,14 @@ import transformers
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.errors import GroundupError, first_line
+from pipeline.model.special_tokens import set_padding
 from pipeline.sources.base import package_files
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
 
 
 def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of a published model; one without padding pads with its end-of-text token.
+    """The tokenizer of a published model; padding is never its end of text.
 
     Raises:
         GroundupError: when there is none to be had.
@@ -23,8 +24,7 @@ def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
     tokenizer = _load(start, transformers.AutoTokenizer, place, options)
     if not getattr(tokenizer, "is_fast", False):
         raise GroundupError(start, "its tokenizer is not a fast one", "convert it to tokenizer.json")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+    set_padding(tokenizer)
     tokenizer.padding_side = "right"  # positions of labels and offsets count from the left
     return tokenizer
 
@@ -51,6 +51,12 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
     if "gguf_file" in options:  # its weights are plain ones by now, which can be trained and saved
         model.hf_quantizer.remove_quantization_config(model)
     return model
+
+
+def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Add rows to a model's embeddings where its tokenizer has got more tokens (padding, turns) than they have."""
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
 
 
 def _place(start: str) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.artifacts import Artifact, read_json
+from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
 from pipeline.stages import Run
 from pipeline.tasks import TASKS
@@ -14,8 +15,8 @@ from pipeline.tasks.base import Task
 
 BOOKKEEPING = frozenset({"examples", "parameters", "seconds", "steps", "tokens", "tokens_per_second"})
 """Numbers of metrics.json that say how a row was made and not how good it is."""
-_REPEATED = ("start", "context")
-"""Settings of the tokenizer stage that are the model's."""
+_REPEATED = ("start", "context", "vocabulary")
+"""Settings of the tokenizer stage that are the model's, or follow from them."""
 _SHAPE = (
     "num_hidden_layers",
     "hidden_size",
@@ -89,7 +90,10 @@ class Facts:
 
     @property
     def chats(self) -> bool:
-        return (self.artifact.path / "chat_template.jinja").is_file()
+        """Whether the model was trained on conversations."""
+        template = self.artifact.path / "chat_template.jinja"
+        end = read_json(self.artifact.path / "tokenizer_config.json").get("eos_token")
+        return template.is_file() and converses(template.read_text("utf-8"), end)
 
     @cached_property
     def metrics(self) -> dict[str, dict[str, float]]:

@@ -46,7 +46,7 @@ def usage(repo: str, task: type[Task] | None, prompt: str, chats: bool) -> str:
         repo: name on the Hub.
         task: what the model was fine-tuned for; None for one that continues text.
         prompt: a beginning for that.
-        chats: whether the tokenizer brings a chat template.
+        chats: whether it was trained on conversations.
     """
     code = _CHAT if chats else _CONTINUE
     if task is not None:

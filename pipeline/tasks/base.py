@@ -123,5 +123,5 @@ def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int]) -> dict[str,
 
 
 def tokens(tokenizer: Any, text: str) -> list[int]:
-    """A text's tokens without any that the tokenizer would add."""
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
+    """A text's tokens without any that the tokenizer would add; what spells a special token is plain text."""
+    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]

@@ -6,26 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.model.special_tokens import harmless, set_chat_template
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
-from pipeline.tasks.base import IGNORED, Example, Prediction, Task, tokens
+from pipeline.tasks.base import IGNORED, Example, Prediction, Task
 
-TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|' + message['role'] + '|>' }}"
-    "{% if message['role'] == 'assistant' %}"
-    "{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
-    "{% else %}{{ message['content'] + '<|end|>' }}{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
-)
-"""Roles and ends are special tokens; what the assistant says is marked as such for other trainers too."""
-
-_SPECIAL = ["<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
 _ROLES = {
     "system": "system",
     "user": "user",
@@ -72,11 +60,7 @@ class Chat(Task):
     def prepare_tokenizer(self, tokenizer: Any) -> None:
         """A chat template, where there is none; remembers the tokenizer for the unigram baseline."""
         self._tokenizer = tokenizer
-        if not tokenizer.chat_template:
-            missing = [token for token in _SPECIAL if token not in tokenizer.get_vocab()]
-            tokenizer.add_special_tokens({"additional_special_tokens": missing})
-            tokenizer.chat_template = TEMPLATE
-            tokenizer.eos_token = "<|end|>"
+        set_chat_template(tokenizer)
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
         """A reply ends where the assistant's message does."""
@@ -141,8 +125,8 @@ class Chat(Task):
         prompts = []
         for example in examples:
             opening = _opening(example.fields["messages"])
-            text = tokenizer.apply_chat_template(opening, tokenize=False, add_generation_prompt=True)
-            prompts.append(tokens(tokenizer, text)[-self.settings.max_tokens :])
+            text = _render(tokenizer, opening, add_generation_prompt=True)
+            prompts.append(_written(tokenizer, text)[-self.settings.max_tokens :])
         most, batch = self.settings.max_new_tokens, self.settings.evaluation_batch
         return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
 
@@ -223,6 +207,17 @@ def _opening(messages: Sequence[Message]) -> list[Message]:
     return list(messages[:first])
 
 
+def _render(tokenizer: Any, messages: Sequence[Message], **options: Any) -> str:
+    """A conversation under the template, whose special tokens are the only ones in it."""
+    plain = [{**message, "content": harmless(message["content"], tokenizer)} for message in messages]
+    return tokenizer.apply_chat_template(plain, tokenize=False, **options)
+
+
+def _written(tokenizer: Any, text: str) -> list[int]:
+    """Tokens of what a template has written, special ones among them."""
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
 @dataclass(frozen=True)
 class _Told:
     """A stretch of a conversation under any chat template, with the assistant's tokens as labels."""
@@ -235,8 +230,8 @@ class _Told:
     def then(self, exchange: Sequence[Message], tokenizer: Any) -> _Told:
         """With one more exchange; what the template adds between the prompt and the reply's end is the assistant's."""
         messages = (*self.messages, *exchange)
-        render = partial(tokenizer.apply_chat_template, tokenize=False)
-        prompt, whole = render(list(messages[:-1]), add_generation_prompt=True), render(list(messages))
+        prompt = _render(tokenizer, messages[:-1], add_generation_prompt=True)
+        whole = _render(tokenizer, messages)
         if not prompt.startswith(self.text) or not whole.startswith(prompt):
             raise GroundupError(
                 "chat template",
@@ -244,8 +239,8 @@ class _Told:
                 "use a model whose template only adds",
             )
         question, answer = (
-            tokens(tokenizer, prompt[len(self.text) :]),
-            tokens(tokenizer, whole[len(prompt) :]),
+            _written(tokenizer, prompt[len(self.text) :]),
+            _written(tokenizer, whole[len(prompt) :]),
         )
         labels = [IGNORED] * len(question) + answer
         return _Told(messages, whole, (*self.ids, *question, *answer), (*self.labels, *labels))

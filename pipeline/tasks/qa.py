@@ -95,15 +95,15 @@ class QuestionAnswering(Task):
     def _windows(self, fields: Mapping[str, Any], tokenizer: Any) -> list[Window]:
         """The question and the context in stretches that overlap by a quarter of ``max_tokens``."""
         most = self.settings.max_tokens
-        question = tokenizer(fields["question"], add_special_tokens=False)["input_ids"][: most // 3]
         encoded = tokenizer(
-            tokenizer.decode(question) + "\n",
+            _beginning(fields["question"], most // 3, tokenizer) + "\n",
             fields["context"],
             truncation="only_second",
             max_length=most - 1,
             stride=most // 4,
             return_overflowing_tokens=True,
             return_offsets_mapping=True,
+            split_special_tokens=True,
         )
         return [
             self._window(encoded, number, fields["context"], tokenizer)
@@ -187,6 +187,14 @@ class QuestionAnswering(Task):
                 for e in held_out
             ],
         }
+
+
+def _beginning(text: str, most: int, tokenizer: Any) -> str:
+    """The characters that the first tokens of a text stand for."""
+    encoded = tokenizer(
+        text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
+    )
+    return text[: max((end for _, end in encoded["offset_mapping"][:most]), default=0)]
 
 
 def _prediction(example: Example, span: Sequence[int], margin: float) -> Prediction:

@@ -87,7 +87,10 @@ class Sentiment(Task):
 
     def _ids(self, fields: Mapping[str, Any], tokenizer: Any) -> list[int]:
         """Head and tail carry most of a review's verdict (Sun et al., 2019)."""
-        ids, room = tokenizer(fields["text"])["input_ids"], self.settings.max_tokens
+        ids, room = (
+            tokenizer(fields["text"], split_special_tokens=True)["input_ids"],
+            self.settings.max_tokens,
+        )
         return ids if len(ids) <= room else ids[: room // 2] + ids[len(ids) - (room - room // 2) :]
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:

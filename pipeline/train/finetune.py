@@ -23,7 +23,7 @@ from transformers import (
 from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
 from pipeline.model.machine import on_device
-from pipeline.model.published import load_model, load_tokenizer
+from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune
 from pipeline.tasks import task_named
@@ -174,8 +174,7 @@ def _pretrained(
             f"{task.settings.max_tokens} is longer than the {longest} positions of {start}",
             f"use at most {longest}",
         )
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer))
+    fit_embeddings(model, tokenizer)
     return model
 
 

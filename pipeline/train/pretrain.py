@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import (
     AutoModelForCausalLM,
@@ -23,7 +24,7 @@ from pipeline.artifacts import LOG, Artifact
 from pipeline.errors import GroundupError
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.model.families import model_config, round_up
-from pipeline.model.published import load_model, load_tokenizer
+from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
 from pipeline.processes import on_main, shards_weights
 from pipeline.recipe import Pretrain, Recipe
 from pipeline.tokenizer.shards import open_shards
@@ -91,7 +92,9 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     trainer.save_model(str(weights))  # whole, also where each process holds a part of them
     on_main(lambda: _save(load_model(str(weights), "AutoModelForCausalLM"), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
-    counts = Counter(t for shard in open_shards(shards / "train") for t in shard[:5_000_000].tolist())
+    counts: Counter[int] = Counter()
+    for shard in open_shards(shards / "train"):
+        counts.update(dict(enumerate(np.bincount(shard[:5_000_000]).tolist())))
     return {
         "model": {
             "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
@@ -139,7 +142,9 @@ def _schedule(settings: Pretrain) -> dict[str, Any]:
 
 def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if recipe.model.start:
-        return load_model(recipe.model.start, "AutoModelForCausalLM")
+        model = load_model(recipe.model.start, "AutoModelForCausalLM")
+        fit_embeddings(model, tokenizer)
+        return model
     config = model_config(
         recipe.model,
         round_up(len(tokenizer)),
@@ -175,6 +180,7 @@ def _take_published(start: str, out: Artifact) -> Metrics:
     """Published weights as they are, saved once in the stock form."""
     began = time.monotonic()
     tokenizer, model = load_tokenizer(start), load_model(start, "AutoModelForCausalLM")
+    fit_embeddings(model, tokenizer)
 
     def save() -> None:
         with out.writing() as beside:

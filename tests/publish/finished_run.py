@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, Qwen3Config
 
 from pipeline.artifacts import Artifact, write_json, write_text
-from pipeline.recipe import Recipe
+from pipeline.recipe import Recipe, Tokenizer
 from pipeline.stages import Run, _finish
 from pipeline.tokenizer.train import train_tokenizer
 
@@ -63,7 +63,8 @@ def write_run(recipe: Recipe, runs: Path) -> Run:
 
 def _save(out: Artifact, head: str, metrics: Mapping[str, Mapping[str, Any]], **config: Any) -> Any:
     """A model from random weights with its tokenizer, and the files beside it that stay at home."""
-    tokenizer = train_tokenizer(["The film was good. The film was bad. A story of two towns."] * 9, 300, 64)
+    texts = ["The film was good. The film was bad. A story of two towns."] * 9
+    tokenizer = train_tokenizer(texts, Tokenizer(), 300, 64)
     torch.manual_seed(0)
     settings = Qwen3Config(
         vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=1,

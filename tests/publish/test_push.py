@@ -25,7 +25,7 @@ from tests.publish.finished_run import write_run
 
 PUSHED = {
     ".gitattributes", "README.md", "config.json", "manifest.json", "metrics.json", "model.safetensors",
-    "tokenizer.json", "tokenizer_config.json",
+    "tokenizer.json", "tokenizer_config.json", "chat_template.jinja",
 }  # fmt: skip
 
 
@@ -88,12 +88,12 @@ def test_files_of_an_earlier_push_go_and_others_stay(
     run: Run, tiny: Path, hub: Hub, groundup: Groundup, tmp_path: Path
 ) -> None:
     repository = hub.repositories["user/films"] = Repository(private=False)
-    old = {"README.md": b"old", "chat_template.jinja": b"old", "notes.txt": b"kept"}
+    old = {"README.md": b"old", "vocab.txt": b"old", "notes.txt": b"kept"}
     repository.commit({name: Blob(content, lfs=False) for name, content in old.items()})
     environment = hub.environment(tmp_path)
     done = groundup(*_arguments(run, tiny, "--repo", "user/films"), **environment)
     assert done.returncode == 0, done.stderr
-    assert "chat_template.jinja" not in repository.files
+    assert "vocab.txt" not in repository.files
     assert repository.files["notes.txt"].content == b"kept"
     assert repository.files["README.md"].content.startswith(b"---\n")
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import GroundupError
-from pipeline.recipe import Finetune
+from pipeline.recipe import Finetune, Tokenizer
 from pipeline.sources import Row
 from pipeline.tasks import TASKS, task_named
 from pipeline.tasks.base import IGNORED, Example
@@ -26,7 +26,7 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return train_tokenizer(SENTENCES * 20, vocabulary=330, context=64)
+    return train_tokenizer(SENTENCES * 20, Tokenizer(), vocabulary=330, context=64)
 
 
 def _examples(name: str, *rows: dict[str, Any], **settings: Any) -> list[Example]:

@@ -9,25 +9,29 @@ import numpy as np
 import pytest
 
 from pipeline.errors import GroundupError
-from pipeline.tokenizer.shards import open_shards, write_shards
+from pipeline.tokenizer.shards import open_shards, write_shard
 from pipeline.train.blocks import EvaluationBlocks, TrainingBlocks
 from pipeline.train.examples import training_order
 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    documents = [list(range(start, start + 9)) for start in range(0, 500, 10)]
-    assert write_shards(documents, tmp_path, end_of_text=999, vocabulary=1000) == 500
+    documents = [[*range(start, start + 9), 999] for start in range(0, 500, 10)]
+    tokens, ends = np.array(documents, np.uint16).ravel(), np.arange(10, 501, 10)
+    for name, part in (("a", slice(0, 30)), ("b", slice(30, 50))):
+        piece = tokens[part.start * 10 : part.stop * 10]
+        write_shard(piece, ends[: len(piece) // 10], tmp_path / f"{name}.npy", tmp_path / "beside")
     return tmp_path
 
 
 def test_shards_hold_documents_end_to_end(shards: Path) -> None:
-    (shard,) = open_shards(shards)
-    assert shard.dtype == np.uint16 and shard[:11].tolist() == [*range(9), 999, 10]
+    first, second = open_shards(shards)
+    assert first[:11].tolist() == [*range(9), 999, 10] and first[:].dtype == np.uint16
+    assert (len(first), len(second)) == (300, 200) and first.ends.tolist() == list(range(10, 301, 10))
 
 
 def test_a_pass_sees_every_block_once_and_passes_differ(shards: Path) -> None:
-    blocks = TrainingBlocks(shards, length=8, blocks=124, seed=1)  # 62 blocks a pass
+    blocks = TrainingBlocks(shards, length=8, blocks=124, seed=1)  # 37 + 25 blocks a pass
     first = [tuple(blocks[i]["input_ids"].tolist()) for i in range(62)]
     second = [tuple(blocks[i]["input_ids"].tolist()) for i in range(62, 124)]
     assert Counter(first) == Counter(second) and first != second and len(set(first)) == 62
@@ -39,7 +43,9 @@ def test_evaluation_predicts_each_token_once(shards: Path) -> None:
     blocks = EvaluationBlocks(shards, length=8, tokens=100)
     predicted = [t for i in range(len(blocks)) for t in blocks[i]["input_ids"][1:].tolist()]
     assert (
-        predicted == blocks.predicted == np.concatenate(open_shards(shards))[1 : len(predicted) + 1].tolist()
+        predicted
+        == blocks.predicted
+        == np.concatenate([shard[:] for shard in open_shards(shards)])[1 : len(predicted) + 1].tolist()
     )
 
 

@@ -1,0 +1,59 @@
+"""Special tokens and the chat template of every tokenizer that Groundup trains: set here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+END_OF_TEXT = "<|endoftext|>"
+PAD = "<|pad|>"
+END_OF_TURN = "<|end|>"
+TURNS = ("<|system|>", "<|user|>", "<|assistant|>", END_OF_TURN)
+UNKNOWN = "<|unk|>"
+"""Of the algorithms that cannot write every text."""
+SPECIAL = (END_OF_TEXT, PAD, *TURNS)
+"""Entries that never come out of plain text: end of a document, padding, and the turns of a conversation."""
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' }}"
+    "{% if message['role'] == 'assistant' %}"
+    "{% generation %}{{ message['content'] + '<|end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|end|>' }}{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+"""Roles and ends are special tokens; what the assistant says is marked as such for other trainers too."""
+
+
+def converses(template: str | None, end_of_text: str | None) -> bool:
+    """Whether a model holds conversations, by its tokenizer.
+
+    Every tokenizer trained here has our template, so with ours a model does once it ends its texts where a
+    turn ends, which fine-tuning for chat brings about.
+    """
+    return bool(template) and (template != CHAT_TEMPLATE or end_of_text == END_OF_TURN)
+
+
+def harmless(text: str, tokenizer: Any) -> str:
+    """A text that no part of a template can be mistaken for: a blank breaks up what spells a special token."""
+    for token in tokenizer.added_tokens_decoder.values():
+        if token.special and token.content in text:
+            text = text.replace(token.content, f"{token.content[:1]} {token.content[1:]}")
+    return text
+
+
+def set_padding(tokenizer: Any) -> None:
+    """Give a published tokenizer padding of its own: its unknown token where that is spare, or a new token."""
+    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
+        spare = tokenizer.unk_token not in (None, tokenizer.eos_token, tokenizer.bos_token)
+        tokenizer.pad_token = tokenizer.unk_token if spare else PAD  # setting it adds it where it is new
+
+
+def set_chat_template(tokenizer: Any) -> None:
+    """Our template where there is none, with its tokens; a reply then ends the text."""
+    if not tokenizer.chat_template:
+        missing = [token for token in TURNS if token not in tokenizer.get_vocab()]
+        tokenizer.add_special_tokens({"additional_special_tokens": missing})
+        tokenizer.chat_template = CHAT_TEMPLATE
+    if tokenizer.chat_template == CHAT_TEMPLATE:
+        tokenizer.eos_token = END_OF_TURN

@@ -1,0 +1,31 @@
+"""How many entries a tokenizer has when the recipe leaves it open: as many as suit the model."""
+
+from __future__ import annotations
+
+from pipeline.model.families import round_up, width_of
+from pipeline.recipe import Model, Recipe
+
+SMALLEST, LARGEST = 1024, 131_072
+_GROWTH = 0.83
+_KNOWN_PARAMETERS, _KNOWN_EMBEDDINGS = 7e9, 67_000 * 4096
+"""Where the law is pinned: of 7 billion parameters the paper's second approach says 67 thousand entries of 4096."""
+
+
+def vocabulary_size(recipe: Recipe) -> int:
+    """Entries of the recipe's tokenizer: as set, or what the model's size asks for.
+
+    Tao et al. (2024), "Scaling Laws with Vocabulary": with compute well spent, the parameters of the embedding
+    grow as those of the rest to the power 0.83. The result is divided by the width, rounded up to a multiple of
+    128, and kept between 1,024 and 131,072. They fitted it on models of 33 million to 3 billion parameters;
+    below, it is an extrapolation.
+    """
+    if recipe.tokenizer.vocabulary:
+        return recipe.tokenizer.vocabulary
+    embeddings = _KNOWN_EMBEDDINGS * (layer_parameters(recipe.model) / _KNOWN_PARAMETERS) ** _GROWTH
+    entries = round_up(round(embeddings / width_of(recipe.model)), 128)
+    return min(max(entries, SMALLEST), LARGEST)
+
+
+def layer_parameters(settings: Model) -> int:
+    """Parameters inside the layers: four square matrices of attention and eight of the feed-forward part each."""
+    return 12 * settings.depth * width_of(settings) ** 2
