@@ -12,7 +12,16 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from pipeline.errors import GroundupError
-from pipeline.model.special_tokens import CHAT_TEMPLATE, END_OF_TEXT, END_OF_TURN, PAD, SPECIAL, UNKNOWN
+from pipeline.model.published import load_tokenizer
+from pipeline.model.special_tokens import (
+    CHAT_TEMPLATE,
+    END_OF_TEXT,
+    END_OF_TURN,
+    PAD,
+    SPECIAL,
+    UNKNOWN,
+    converses,
+)
 from pipeline.recipe import Finetune
 from pipeline.recipe import Tokenizer as Settings
 from pipeline.tasks import task_named
@@ -139,3 +148,22 @@ def test_readable_text_comes_back_from_the_inexact_ones(encoders: dict[str, Toke
 def test_the_same_text_gives_the_same_tokenizer(saved: dict[str, Path], name: str, tmp_path: Path) -> None:
     again = _saved(tmp_path, algorithm=name) / "tokenizer.json"
     assert again.read_bytes() == (saved[name] / "tokenizer.json").read_bytes()
+
+
+@pytest.mark.parametrize("padding", [None, END_OF_TEXT])
+def test_a_published_tokenizer_never_pads_with_its_end_of_text(padding: str | None, tmp_path: Path) -> None:
+    published = train_tokenizer(TEXTS, Settings(), 420, 64)
+    published.pad_token = padding
+    published.save_pretrained(tmp_path)
+    tokenizer = load_tokenizer(str(tmp_path))
+    assert tokenizer.eos_token == END_OF_TEXT and tokenizer.pad_token == PAD
+
+
+def test_only_a_model_trained_on_conversations_converses(saved: dict[str, Path]) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(saved["bpe"])
+    assert not converses(tokenizer.chat_template, tokenizer.eos_token)
+    task_named("chat", Finetune()).prepare_tokenizer(tokenizer)
+    assert (
+        converses(tokenizer.chat_template, tokenizer.eos_token) and tokenizer.chat_template == CHAT_TEMPLATE
+    )
+    assert converses("{{ messages }}", END_OF_TEXT) and not converses(None, END_OF_TEXT)
