@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import filelock
 
@@ -152,28 +152,18 @@ def write_text(file: Path, text: str) -> None:
 
 
 @contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """A hidden path beside ``file`` to write to; it takes the file's place when the block ends well."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")  # other machines may write here too
+def replacing(file: Path, directory: Path | None = None) -> Iterator[Path]:
+    """A hidden path to write to, beside ``file`` or in a directory; it takes its place when the block ends well."""
+    directory = directory or file.parent
+    for place in (directory, file.parent):
+        place.mkdir(parents=True, exist_ok=True)
+    beside = directory / f".{file.name}.{uuid.uuid4().hex[:8]}"  # other machines may write here too
     try:
         yield beside
         _sync(beside)
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def moved_into_place(place: Path, beside: Path) -> Iterator[BinaryIO]:
-    """A new file to write in a directory beside; it is synced and renamed when the block ends well."""
-    beside.mkdir(parents=True, exist_ok=True)
-    file = beside / f"{place.parent.name}-{place.name}.{os.uname().nodename}.{os.getpid()}"
-    with file.open("wb") as handle:
-        yield handle
-    _sync(file)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    file.replace(place)
 
 
 def _sync(file: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import moved_into_place
+from pipeline.artifacts import replacing
 
 Tokens = NDArray[np.unsignedinteger]
 _ENDS = ".ends.npy"
@@ -38,8 +38,8 @@ def write_shard(tokens: Tokens, ends: NDArray[np.int64], place: Path, beside: Pa
         beside: directory on the same file system for files that are not whole yet.
     """
     for values, target in ((ends, ends_of(place)), (tokens, place)):
-        with moved_into_place(target, beside) as file:
-            np.save(file, values)
+        with replacing(target, beside) as file, file.open("wb") as handle:
+            np.save(handle, values)
 
 
 def ends_of(shard: Path) -> Path:
