@@ -70,7 +70,8 @@ def test_the_table_through_the_command_line(
     other = str(whole_run / "tiny" / "pretrain")
     assert main(["tokenizer", "--compare", other, "no/such", *there]) == 0
     said = capsys.readouterr().out
-    assert said.count(f"{other} ") == 4 and said.count("this recipe's") == 4  # cost, all, two sources
+    rows = 5  # cost, all, two sources, English
+    assert said.count(f"{other} ") == rows and said.count("this recipe's") == rows
     (line,) = [line for line in said.splitlines() if "no/such" in line]
     assert line.startswith("not compared with no/such: AutoTokenizer cannot load it")
     metrics = json.loads((whole_run / "tiny" / "tokenizer" / "metrics.json").read_text("utf-8"))
