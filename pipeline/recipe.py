@@ -237,6 +237,12 @@ class Recipe:
             "give one for each source",
         )
         _require(
+            not self.corpus.weights or len(set(self.corpus.sources)) == len(self.corpus.sources),
+            "corpus.sources",
+            "a source is named twice and has two weights",
+            "name each source once",
+        )
+        _require(
             all(weight > 0 for weight in self.corpus.weights),
             "corpus.weights",
             "a weight of 0 or less reads nothing",

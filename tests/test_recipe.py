@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import GroundupError
-from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, load_recipe, recipe_names
+from pipeline.recipe import Corpus, Executor, Finetune, Model, Pretrain, Recipe, load_recipe, recipe_names
 from pipeline.settings import fingerprint
 
 SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))
@@ -33,6 +33,11 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, model=Model(width=100)), "--model.width"),
         (replace(SOUND, held_out=1.5), "--held-out"),
         (replace(SOUND, corpus=Corpus()), "--corpus.sources"),
+        (replace(SOUND, corpus=Corpus(sources=("a",), weights=(1.0, 2.0))), "--corpus.weights"),
+        (replace(SOUND, corpus=Corpus(sources=("a", "b"), weights=(1.0, 0.0))), "--corpus.weights"),
+        (replace(SOUND, corpus=Corpus(sources=("a", "a"), weights=(1.0, 2.0))), "--corpus.sources"),
+        (replace(SOUND, corpus=Corpus(sources=("a",), longest_document=50)), "--corpus.longest-document"),
+        (replace(SOUND, executor=Executor(kind="slurm")), "--executor.partition"),
         (replace(SOUND, tasks={"qa": Finetune(learning_rate=-1)}), "--tasks.qa.learning-rate"),
     ],
 )

@@ -156,12 +156,19 @@ class Builder:
 
 
 def shares(sizes: Mapping[str, float], weights: tuple[float, ...]) -> dict[str, float]:
-    """The share of each source that is used so that their sizes are as the weights; the scarcest is used whole."""
+    """The share of each source that is used so that their sizes are as the weights; the scarcest is used whole.
+
+    Raises:
+        GroundupError: when nothing is left of a source that has a weight.
+    """
     if not weights:
         return dict.fromkeys(sizes, 1.0)
     wanted = dict(zip(sizes, weights, strict=True))
+    for source, size in sizes.items():
+        if not size:
+            raise GroundupError(source, "nothing is left of it, so no weight can be kept", "leave it out")
     whole = min(size / wanted[source] for source, size in sizes.items())
-    return {source: whole * wanted[source] / size if size else 1.0 for source, size in sizes.items()}
+    return {source: whole * wanted[source] / size for source, size in sizes.items()}
 
 
 def _metrics(tally: Tally, seconds: float) -> dict[str, dict[str, Any]]:

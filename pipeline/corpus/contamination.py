@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.artifacts import replacing
 from pipeline.corpus.layout import read_lines
 from pipeline.evaluate.scripts import words
 
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_ROOM = 32
+"""Places of the table for each passage: so one look in so many meets a place that is taken by another."""
+
 
 class Contaminants:
-    """The passages of a fixed number of words that held-out texts consist of.
+    """The passages of a fixed number of words that held-out texts consist of, by hashes of 64 bits.
 
     Args:
         texts: of held-out examples; those shorter than a passage cannot be recognised.
@@ -22,16 +29,31 @@ class Contaminants:
 
     def __init__(self, texts: Iterable[str], length: int) -> None:
         self.length = length
-        self.passages = {mark for text in texts for mark in self._passages(text)}
+        self.known = np.unique(np.concatenate([np.empty(0, np.uint64), *map(self._passages, texts)]))
+        self.shift = np.uint64(64 - max(1, _ROOM * len(self.known)).bit_length())
+        self.taken = np.zeros(1 << (64 - int(self.shift)), dtype=bool)
+        self.taken[self.known >> self.shift] = True
 
     def are_in(self, text: str) -> bool:
         """Whether a text shares a passage with a held-out one."""
-        return bool(self.passages) and not self.passages.isdisjoint(self._passages(text))
+        if not len(self.known):
+            return False
+        passages = self._passages(text)
+        likely = passages[self.taken[passages >> self.shift]]
+        places = np.minimum(np.searchsorted(self.known, likely), len(self.known) - 1)
+        return bool((self.known[places] == likely).any())
 
-    def _passages(self, text: str) -> Iterator[int]:
-        """Hashes that are good within one process."""
+    def _passages(self, text: str) -> NDArray[np.uint64]:
+        """A hash of every passage, from Python's own of its words, so good within one process."""
         found = words(text)
-        return map(hash, zip(*(found[start:] for start in range(self.length)), strict=False))
+        count = len(found) - self.length + 1
+        if count <= 0:
+            return np.empty(0, np.uint64)
+        marks = np.fromiter(map(hash, found), np.int64, len(found)).view(np.uint64)
+        mixed = np.zeros(count, np.uint64)
+        for start in range(self.length):
+            mixed = mixed * _MULTIPLIER + marks[start : start + count]
+        return mixed
 
 
 def write_contaminants(file: Path, texts: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import random
 import signal
@@ -157,6 +158,43 @@ def test_lines_of_a_dropped_copy_do_not_count(tmp_path: Path, small_chunks: None
     made = make(tmp_path / "corpus", tmp_path / "texts", repeated_passages=0)
     kept = {row["text"] for part in ("train", "validation") for row in made.rows(part)}
     assert kept == set(texts) and made.metrics["documents"]["exact_duplicates"] == 30
+
+
+def test_what_is_dropped_is_counted_by_filter_and_shown(tmp_path: Path) -> None:
+    sentence = "The old harbour of the town was quiet, and nobody had to wait for the boats that came at {}."
+    english = [" ".join(sentence.format(f"{n} past {m}") for m in range(6)) for n in range(30)]
+    german = " ".join(
+        f"Der alte Hafen der kleinen Stadt war still, und niemand wartete auf Boot {n}." for n in range(6)
+    )
+    hashes = " ".join(f"#tag{n}" for n in range(60)) + " and the words of the town that have to be with us"
+    rows = [{"text": text, "license": "CC0"} for text in (*english, german, hashes, "short")]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    settings = {
+        "languages": ("en",),
+        "filters": ("gopher-quality",),
+        "boilerplate": 0,
+        "near_duplicates": 0.0,
+    }
+    made = make(tmp_path / "corpus", tmp_path / "a.jsonl", **settings)
+    documents = made.metrics["documents"]
+    assert documents["kept"] == 30 and documents["read"] == 33
+    assert [documents[why] for why in ("other_language", "gopher_hash_signs", "too_short")] == [1, 1, 1]
+    assert made.metrics["languages"] == {"en": 30}
+    assert {(row["licence"], row["language"]) for row in made.rows("train")} == {("CC0", "en")}
+    samples = json.loads((made.out / "dropped.json").read_text("utf-8"))
+    assert samples["other_language"][0]["text"].startswith("Der alte Hafen")
+    assert samples["gopher_hash_signs"][0]["place"].endswith("a.jsonl line 32")
+    sheet = (made.out / "datasheet.md").read_text("utf-8")
+    assert (
+        "gopher_hash_signs: 1, More than 0.1 hash signs for each word" in sheet and "licence CC0: 30" in sheet
+    )
+
+
+def test_a_source_of_which_nothing_is_left_cannot_be_weighed(tmp_path: Path) -> None:
+    source = plant(1, 60).write(tmp_path / "made.jsonl")
+    (tmp_path / "short.jsonl").write_text('{"text": "a"}\n')
+    with pytest.raises(GroundupError, match=r"short\.jsonl: nothing is left of it"):
+        make(tmp_path / "corpus", source, tmp_path / "short.jsonl", weights=(1.0, 1.0))
 
 
 def test_sources_are_mixed_by_weight(tmp_path: Path, small_chunks: None) -> None:
