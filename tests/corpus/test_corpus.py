@@ -166,16 +166,17 @@ def test_what_is_dropped_is_counted_by_filter_and_shown(tmp_path: Path) -> None:
     german = " ".join(
         f"Der alte Hafen der kleinen Stadt war still, und niemand wartete auf Boot {n}." for n in range(6)
     )
-    hashes = " ".join(f"#tag{n}" for n in range(60)) + " and the words of the town that have to be with us"
+    hashes = " ".join(f"The #harbour{n} of the town and the #boats{n} have to be with us." for n in range(8))
     rows = [{"text": text, "license": "CC0"} for text in (*english, german, hashes, "short")]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
-    settings = {
-        "languages": ("en",),
-        "filters": ("gopher-quality",),
-        "boilerplate": 0,
-        "near_duplicates": 0.0,
-    }
-    made = make(tmp_path / "corpus", tmp_path / "a.jsonl", **settings)
+    made = make(
+        tmp_path / "corpus",
+        tmp_path / "a.jsonl",
+        languages=("en",),
+        filters=("gopher-quality",),
+        boilerplate=0,
+        near_duplicates=0.0,
+    )
     documents = made.metrics["documents"]
     assert documents["kept"] == 30 and documents["read"] == 33
     assert [documents[why] for why in ("other_language", "gopher_hash_signs", "too_short")] == [1, 1, 1]
