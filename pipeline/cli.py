@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return GroundupError.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         print(
-            f"groundup: {error or 'stopped; the same command goes on from the last checkpoint'}",
+            f"groundup: {str(error) or 'stopped; the same command goes on from what is done'}",
             file=sys.stderr,
         )
         return Interrupted.exit_code
