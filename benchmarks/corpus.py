@@ -234,43 +234,49 @@ def findings(bench: Bench, megabytes: float) -> list[str]:
     return [*found_of_planted(measured.corpus, source, planted), *across_the_split(measured.corpus)]
 
 
-def main() -> None:
-    """Measure everything and write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument(
-        "--megabytes", type=float, default=1000, help="of the prose that speed is measured on"
-    )
-    parser.add_argument(
-        "--planted", type=float, default=100, help="megabytes of the text with planted findings"
-    )
-    parser.add_argument("--kills", type=int, default=10)
-    parser.add_argument(
-        "--directory", type=Path, default=None, help="for the text and the runs; emptied at the end"
-    )
-    options = parser.parse_args()
-    root = Path(tempfile.mkdtemp(prefix="corpus-", dir=options.directory))
-    bench = Bench(root)
-    try:
-        runs, said = speeds(bench, options.megabytes, options.kills)
-        rows = [run.row(hardware()["cores"]) for run in (*runs, *others(bench))]
-        lines = [
+def speed_page(bench: Bench, megabytes: float, kills: int) -> str:
+    """Tables of speeds as Markdown."""
+    runs, said = speeds(bench, megabytes, kills)
+    return "\n".join(
+        [
             f"Measured on {describe_hardware(hardware())}. Languages, personal data, repeated lines and "
             "decontamination are on; the whole command is timed, Python's start included.",
             "",
             "| text | MB | seconds | MB/s | MB/s a core | GB, largest process | GB, all processes | documents kept |",
             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-            *rows,
+            *(run.row(hardware()["cores"]) for run in (*runs, *others(bench))),
             "",
             said,
             "",
-            *findings(bench, options.planted),
-            "",
             *sketch_speeds(),
         ]
+    )
+
+
+def main() -> None:
+    """Measure and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument(
+        "--megabytes", type=float, default=1000, help="of prose for the speeds; 0 leaves them"
+    )
+    parser.add_argument("--planted", type=float, default=100, help="of text to find things in; 0 leaves that")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument(
+        "--directory", type=Path, default=None, help="for the text and the runs; emptied at the end"
+    )
+    options = parser.parse_args()
+    bench = Bench(Path(tempfile.mkdtemp(prefix="corpus-", dir=options.directory)))
+    pages = {}
+    try:
+        if options.megabytes:
+            pages["speed"] = speed_page(bench, options.megabytes, options.kills)
+        if options.planted:
+            pages["found"] = "\n".join(findings(bench, options.planted))
     finally:
-        shutil.rmtree(root)
-    print("\n".join(lines))
-    write_between(CORPUS, "measured", "\n".join(lines))
+        shutil.rmtree(bench.root)
+    for mark, text in pages.items():
+        print(text)
+        write_between(CORPUS, mark, text)
 
 
 if __name__ == "__main__":

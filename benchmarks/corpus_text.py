@@ -116,7 +116,9 @@ class _Writer:
 
     def _contaminated(self, row: int) -> str:
         """A document that holds 13 words of a held-out text, which is of sentences drawn for it."""
-        words = " ".join(self.chance.choices(self.sentences, k=3)).split()
+        words = [
+            w for s in self.chance.choices(self.sentences, k=3) for w in s.split() if any(map(str.isalnum, w))
+        ]
         words[::6] = [f"held{self.chance.randrange(10**9)}" for _ in words[::6]]  # no other document has them
         self.planted.held_out.append(" ".join(words))
         self.planted.contaminated.append(row)

@@ -8,6 +8,8 @@ from itertools import islice
 
 SPACELESS = "\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Ranges, as inside a regular expression, of letters of scripts that put no spaces between words."""
+_LETTER = re.compile(f"[{SPACELESS}]")
+_SPACED = re.compile(r"\w+")
 _WORD = re.compile(f"[{SPACELESS}]|[^\\W{SPACELESS}]+")
 
 
@@ -16,8 +18,10 @@ _ASCII = {n: chr(n).lower() if chr(n).isalnum() or chr(n) == "_" else " " for n 
 
 def words(text: str) -> list[str]:
     """Words in lower case; each character is one where a script puts no spaces between words."""
-    if text.isascii():  # the same by a faster way
+    if text.isascii():  # the same by faster ways
         return text.translate(_ASCII).split()
+    if not _LETTER.search(text):
+        return _SPACED.findall(text.casefold())
     return _WORD.findall(text.casefold())
 
 
