@@ -51,7 +51,7 @@ _TASK = 'dict(summarization=Finetune(data={train!r}, eval_data={held_out!r}, lab
 _PROGRAM = """
 import sys
 from pathlib import Path
-from pipeline.recipe import load_recipe
+from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 if __name__ == "__main__":
     Run(load_recipe(sys.argv[1]), Path(sys.argv[2])).finish("corpus")

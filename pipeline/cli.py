@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, Interrupted, nearest
 from pipeline.overrides import flags, long_flags, parse
-from pipeline.recipe import Finetune, Recipe, load_recipe
+from pipeline.recipe import Finetune, Recipe
+from pipeline.recipe_files import load_recipe
 
 if TYPE_CHECKING:
     from pipeline.stages import Run

@@ -11,7 +11,8 @@ from pipeline.artifacts import Artifact
 from pipeline.corpus.build import Builder
 from pipeline.errors import GroundupError
 from pipeline.executors import Step, run_step
-from pipeline.recipe import Executor, load_recipe
+from pipeline.recipe import Executor
+from pipeline.recipe_files import load_recipe
 from pipeline.sources.base import INSTALLED
 from tests.corpus.made_text import plant
 from tests.corpus.test_corpus import make

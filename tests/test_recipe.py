@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import GroundupError
-from pipeline.recipe import Corpus, Executor, Finetune, Model, Pretrain, Recipe, load_recipe, recipe_names
+from pipeline.recipe import Corpus, Executor, Finetune, Model, Pretrain, Recipe
+from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.settings import fingerprint
 
 SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))

@@ -15,7 +15,8 @@ from pipeline.provenance import describe_hardware
 from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
 from pipeline.publish.usage import usage
-from pipeline.recipe import Recipe, load_recipe, recipe_names
+from pipeline.recipe import Recipe
+from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.report.tables import heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.corpus.contamination import Contaminants
-from pipeline.recipe import load_recipe
+from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run, _note_contamination
 
 WORDS = [f"w{n}" for n in range(3000)]

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from pipeline.artifacts import read_json, write_json
 from pipeline.cli import main
-from pipeline.recipe import load_recipe
+from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from tests.command_line import Groundup
 from tests.hub_server import hub_server

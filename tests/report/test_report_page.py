@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.artifacts import Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
-from pipeline.recipe import load_recipe
+from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
 from pipeline.stages import Run, _finish
 

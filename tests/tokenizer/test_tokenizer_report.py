@@ -83,7 +83,7 @@ def test_the_table_through_the_command_line(
 
 
 def test_the_vocabulary_follows_the_model(groundup: Groundup, tiny: Path, tmp_path: Path) -> None:
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe_files import load_recipe
     from pipeline.stages import Run
 
     recipe = replace(load_recipe(str(tiny)), tokenizer=Tokenizer())

@@ -66,7 +66,7 @@ def test_muon_is_refused_where_weights_are_sharded(
     kind: str, tiny: Path, whole_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pipeline.artifacts import Artifact
-    from pipeline.recipe import load_recipe
+    from pipeline.recipe_files import load_recipe
     from pipeline.train.pretrain import pretrain
 
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
