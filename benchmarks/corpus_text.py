@@ -10,11 +10,10 @@ import json
 import random
 import re
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.personal_data_samples import Sample, samples
-from pipeline.artifacts import read_json, write_json
 from pipeline.corpus.cleaning import clean
 from pipeline.sources import read
 
@@ -38,15 +37,6 @@ class Planted:
     """Values of personal data by row."""
     held_out: list[str] = field(default_factory=list)
     """Texts of a task's held-out part."""
-
-    def save(self, file: Path) -> None:
-        write_json(file, asdict(self))
-
-    @classmethod
-    def load(cls, file: Path) -> Planted:
-        values = read_json(file)
-        values["secrets"] = {int(row): found for row, found in values["secrets"].items()}
-        return cls(**values)
 
 
 def sentences() -> list[str]:

@@ -1,6 +1,6 @@
 """Take the README's picture of a report, with headless Chromium.
 
-.venv/bin/python benchmarks/report_picture.py runs/quickstart/report/index.html
+.venv/bin/python -m benchmarks.report_picture runs/quickstart/report/index.html
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-PICTURE = Path(__file__).parent.parent / "docs" / "report.png"
+from benchmarks.pages import ROOT
+
+PICTURE = ROOT / "docs" / "report.png"
 SIZE = "1200,1180"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

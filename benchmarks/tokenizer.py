@@ -1,6 +1,6 @@
 """Write the table of encoding speed in docs/tokenizer.md: Groundup's step beside the library alone.
 
-.venv/bin/python benchmarks/tokenizer.py runs/quickstart 128
+.venv/bin/python -m benchmarks.tokenizer runs/quickstart 128
 
 Takes a finished run's corpus, repeated until it is as many megabytes as asked for, in files of the size that the
 corpus stage writes, and the run's tokenizer. "alone" is ``encode_batch_fast`` with all cores on texts that are in
@@ -28,14 +28,12 @@ import psutil
 import pyarrow
 import pyarrow.parquet
 
-from pipeline.artifacts import write_text
+from benchmarks.pages import TOKENIZER, write_between
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Executor
 from pipeline.tokenizer.encode import encode_corpus, load_encoder
 from pipeline.tokenizer.shards import corpus_files, open_shards, read_texts
 
-PAGE = Path(__file__).parent.parent / "docs" / "tokenizer.md"
-BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
 ROUNDS = 3
 FILE_BYTES = 32_000_000
 BATCH = 64
@@ -142,8 +140,7 @@ def main(run: Path, megabytes: int) -> None:
         tokens = sum(map(len, open_shards(Path(place) / "0" / "shards" / "train")))
     table = _table(rounds, size, tokens, len(texts), small)
     print(table)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    write_text(PAGE, f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}")
+    write_between(TOKENIZER, "speed", table)
 
 
 def _table(

@@ -70,7 +70,7 @@ class Verb:
     """What it takes beside, with its defaults."""
 
 
-def _plan(common: Common, run: Run, _: Publish) -> None:
+def _plan(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.plan import print_plan
 
     print_plan(run)
@@ -82,13 +82,13 @@ def _tokenizer(common: Common, run: Run, options: Comparison) -> None:
     print_tokenizer_report(run, options.compare)
 
 
-def _pretrain(common: Common, run: Run, _: Publish) -> None:
+def _pretrain(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.report.tables import print_metrics
 
     print_metrics(run.finish("pretrain"))
 
 
-def _finetune(common: Common, run: Run, _: Publish) -> None:
+def _finetune(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
@@ -97,7 +97,7 @@ def _finetune(common: Common, run: Run, _: Publish) -> None:
         print_metrics(run.finish(f"finetune/{task}"))
 
 
-def _everything(common: Common, run: Run, options: Publish) -> None:
+def _everything(common: Common, run: Run, options: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
@@ -109,19 +109,19 @@ def _everything(common: Common, run: Run, options: Publish) -> None:
     _report(common, run, options)
 
 
-def _evaluate(common: Common, run: Run, _: Publish) -> None:
+def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.measure import measure_run
 
     measure_run(run, _tasks(common, run.recipe) if common.task else [])
 
 
-def _report(common: Common, run: Run, _: Publish) -> None:
+def _report(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.report.page import write_report
 
     write_report(run)
 
 
-def _chat(common: Common, run: Run, _: Publish) -> None:
+def _chat(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.chat import chat
 
     chat(run, common.task)

@@ -154,18 +154,19 @@ def _corpus(run: Run) -> Stage:
 
 def _held_out_data(recipe: Recipe) -> dict[str, str]:
     """What the held-out part of every task is from, in short."""
+    return {task: _data_mark(settings) for task, settings in recipe.tasks.items()}
+
+
+def _data_mark(settings: Finetune) -> str:
     from pipeline.sources.identity import identity
 
-    return {
-        task: fingerprint([identity(spec) for spec in (settings.data, settings.eval_data) if spec])
-        for task, settings in recipe.tasks.items()
-    }
+    return fingerprint([identity(spec) for spec in (settings.data, settings.eval_data) if spec])
 
 
 def _note_contamination(run: Run, task: str) -> None:
     """Say when the corpus was made before this task's data was known: changed task data redo no corpus."""
     file = run.artifact("corpus").path / _DECONTAMINATED
-    if file.is_file() and read_json(file).get(task) != _held_out_data(run.recipe)[task]:
+    if file.is_file() and read_json(file).get(task) != _data_mark(run.recipe.tasks[task]):
         say(f"{task}: text that the model was pre-trained on was not searched for this held-out part")
 
 

@@ -49,13 +49,17 @@ class Assemble(Step):
         """Gather the shard's documents from its group of chunks and write those that stay."""
         plan, tally = self.layout.plan(), Tally()
         cut = Cut(**read_json(self.layout.root / "cut.json"))
+        known = read_contaminants(self.layout.contaminants, self.settings.decontaminate)
         group, slot = plan.shards[task]
         parts: dict[str, list[tuple[int, dict[str, str]]]] = {TRAIN: [], VALIDATION: []}
         for chunk in plan.groups[group]:
             source = plan.chunks[chunk].source
             for document in self._remaining(plan, chunk, slot, tally):
                 part = VALIDATION if document["position"] < cut.border else TRAIN
-                if why := self._refused(document, part, cut.shares[source], plan.seed):
+                why = self._refused(document, cut.shares[source], plan.seed)
+                if not why and part == TRAIN and known.are_in(document["text"]):
+                    why = "contaminated"
+                if why:
                     tally.drop(why, document["text"], source, document["place"])
                     continue
                 row = {name: document.get(name, source) for name in _COLUMNS}
@@ -65,15 +69,12 @@ class Assemble(Step):
             self._write([row for _, row in sorted(rows, key=lambda keyed: keyed[0])], part, task)
         write_json(self.layout.path("assemble-tally", task, ".json"), tally.values())
 
-    def _refused(self, document: Row, part: str, share: float, seed: int) -> str:
-        """Why a document that is no duplicate does not come into the corpus."""
+    def _refused(self, document: Row, share: float, seed: int) -> str:
+        """Why a document that is no duplicate comes into neither part."""
         if len(document["text"]) < self.settings.minimum_characters:
             return "too_short"
         if share < 1 and draw(seed, "weight", document["key"]) >= share * 2**64:
             return "over_weight"
-        known = read_contaminants(self.layout.contaminants, self.settings.decontaminate)
-        if part == TRAIN and known.are_in(document["text"]):
-            return "contaminated"
         return ""
 
     def _remaining(self, plan: Plan, chunk: int, slot: int, tally: Tally) -> Iterator[Row]:

@@ -22,7 +22,7 @@ from pipeline.corpus.contamination import write_contaminants
 from pipeline.corpus.datasheet import datasheet
 from pipeline.corpus.duplicates import FindDuplicates, FindRepeatedLines, duplicates, lines_to_cut
 from pipeline.corpus.intake import Intake, divided, plan_of
-from pipeline.corpus.layout import Layout, Plan, Settled, tallied
+from pipeline.corpus.layout import Layout, Plan, Settled, rows_of, tallied
 from pipeline.corpus.refine import Refine
 from pipeline.corpus.tally import Tally
 from pipeline.errors import GroundupError
@@ -117,34 +117,34 @@ class Builder:
             stays = np.ones(len(facts), dtype=bool)
             for found in duplicates(self.layout).values():
                 (numbers,) = found.of_chunk(chunk)
-                stays[(numbers & np.uint64(2**32 - 1)).astype(np.int64)] = False
+                stays[rows_of(numbers)] = False
             yield chunk, facts[stays]
 
     def _refuse(self, plan: Plan, left: int) -> None:
-        tally = Tally()
-        for counted in tallied(self.layout, "refine", len(plan.chunks)):
-            tally.add(counted)
-        dropped = ", ".join(f"{why} {n}" for why, n in tally.dropped.most_common())
+        tally = self._counted("refine", len(plan.chunks))
         raise GroundupError(
             ", ".join(self.settings.sources),
-            f"{left} documents are left of {tally.read} (dropped: {dropped or 'duplicates at most'}), "
+            f"{left} documents are left of {tally.read} (dropped: {tally.reasons or 'duplicates at most'}), "
             "too few to hold some out",
             "give more text, or lower --corpus.minimum-characters",
         )
 
     def _tally(self, plan: Plan) -> Tally:
-        tally = Tally()
-        for step, tasks in (("refine", len(plan.chunks)), ("assemble", len(plan.shards))):
-            for counted in tallied(self.layout, step, tasks):
-                tally.add(counted)
+        tally = self._counted("refine", len(plan.chunks))
+        tally.add(self._counted("assemble", len(plan.shards)).values())
         for part in (TRAIN, VALIDATION):
             if not tally.documents[part]:
-                dropped = ", ".join(f"{why} {n}" for why, n in tally.dropped.most_common())
                 raise GroundupError(
                     ", ".join(self.settings.sources),
-                    f"no document is left for the {part} part (dropped: {dropped})",
+                    f"no document is left for the {part} part (dropped: {tally.reasons})",
                     "give more text, or drop less of it",
                 )
+        return tally
+
+    def _counted(self, step: str, tasks: int) -> Tally:
+        tally = Tally()
+        for counted in tallied(self.layout, step, tasks):
+            tally.add(counted)
         return tally
 
     def _move(self) -> None:
@@ -185,5 +185,5 @@ def _metrics(tally: Tally, seconds: float) -> dict[str, dict[str, Any]]:
         "lines cut": dict(tally.cut),
         "sources": dict(tally.sources),
         "languages": dict(tally.languages.most_common()),
-        "lengths": dict(sorted(tally.lengths.items(), key=lambda pair: int(pair[0]))),
+        "lengths": tally.by_length,
     }

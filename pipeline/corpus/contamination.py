@@ -8,13 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.artifacts import replacing
 from pipeline.corpus.layout import read_lines
+from pipeline.corpus.pages import Hashes, run_hashes, word_hashes
 from pipeline.evaluate.scripts import words
 
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _ROOM = 32
 """Places of the table for each passage: so one look in so many meets a place that is taken by another."""
 
@@ -43,17 +42,9 @@ class Contaminants:
         places = np.minimum(np.searchsorted(self.known, likely), len(self.known) - 1)
         return bool((self.known[places] == likely).any())
 
-    def _passages(self, text: str) -> NDArray[np.uint64]:
-        """A hash of every passage, from Python's own of its words, so good within one process."""
-        found = words(text)
-        count = len(found) - self.length + 1
-        if count <= 0:
-            return np.empty(0, np.uint64)
-        marks = np.fromiter(map(hash, found), np.int64, len(found)).view(np.uint64)
-        mixed = np.zeros(count, np.uint64)
-        for start in range(self.length):
-            mixed = mixed * _MULTIPLIER + marks[start : start + count]
-        return mixed
+    def _passages(self, text: str) -> Hashes:
+        """A hash of every passage."""
+        return run_hashes(word_hashes(words(text)), self.length)
 
 
 def write_contaminants(file: Path, texts: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ def datasheet(settings: Corpus, held_out: float, seed: int, tally: Tally) -> str
             *("", "## Sources", "", *_sources(settings, tally)),
             *("", "## Languages", "", *_histogram(dict(tally.languages.most_common(_MOST_LANGUAGES)))),
             *("", "## Lengths", "", "Documents by the power of two that their characters do not reach.", ""),
-            *_histogram(dict(sorted(tally.lengths.items(), key=lambda pair: int(pair[0])))),
+            *_histogram(tally.by_length),
             *("", "## Dropped", "", *_dropped(settings, tally)),
             *("", "## Cut out of documents", "", *_cut(settings, tally)),
             *("", "## Personal data and secrets", "", _masked(settings, tally)),

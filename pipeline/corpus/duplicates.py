@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.corpus.layout import Ids, Layout, Settled, load_bucket, numbered, save_array
+from pipeline.corpus.layout import Ids, Layout, Settled, load_bucket, numbered, rows_of, save_array
 from pipeline.corpus.signatures import Sketches, Sketching
 from pipeline.executors import Step
 from pipeline.recipe import Corpus
@@ -79,9 +79,7 @@ def pack_line(row: int, number: int, is_long: bool) -> int:
 def repeated(hashes: Ids, documents: Ids) -> Ids:
     """Documents that have the hash of an earlier one, in order."""
     order = np.lexsort((documents, hashes))
-    again = np.zeros(len(order), dtype=bool)
-    again[1:] = hashes[order][1:] == hashes[order][:-1]
-    return np.sort(documents[order][again])
+    return np.sort(documents[order][~_begins(hashes[order])])
 
 
 def near_duplicates(
@@ -99,8 +97,7 @@ def near_duplicates(
     band, members = hashes[order], documents[order]
     dropped = [np.empty(0, np.uint64)]
     while True:
-        first = np.ones(len(band), dtype=bool)
-        first[1:] = band[1:] != band[:-1]
+        first = _begins(band)
         alone = first & np.append(first[1:], True)
         band, members, first = band[~alone], members[~alone], first[~alone]
         if not len(band):
@@ -125,16 +122,20 @@ def repeated_lines(hashes: Ids, documents: Ids, most: int) -> tuple[NDArray[np.b
     """For each line, whether more than ``most`` documents hold it, and whether an earlier document does."""
     order = np.lexsort((documents, hashes))
     key, owner = hashes[order], documents[order]
-    starts = np.ones(len(key), dtype=bool)
-    starts[1:] = key[1:] != key[:-1]
-    changes = starts.copy()
-    changes[1:] |= owner[1:] != owner[:-1]
+    starts = _begins(key)
     group = np.cumsum(starts) - 1
-    holders = np.bincount(group, weights=changes) if len(group) else np.empty(0)
+    holders = np.bincount(group, weights=starts | _begins(owner)) if len(group) else np.empty(0)
     common, again = np.empty(len(key), dtype=bool), np.empty(len(key), dtype=bool)
     common[order] = holders[group] > most
     again[order] = owner != owner[starts][group]
     return common, again
+
+
+def _begins(values: Ids) -> NDArray[np.bool_]:
+    """Whether each of some values in order is the first of its kind."""
+    first = np.ones(len(values), dtype=bool)
+    first[1:] = values[1:] != values[:-1]
+    return first
 
 
 def duplicates(layout: Layout) -> dict[str, Settled]:
@@ -159,7 +160,7 @@ class _SketchFiles:
         for chunk in np.unique(chunks):
             here = np.flatnonzero(chunks == chunk)
             file = np.load(self.layout.path("sketches", int(chunk), ".npy"), mmap_mode="r")
-            parts.append(file[(documents[here] & np.uint64(2**32 - 1)).astype(np.int64)])
+            parts.append(file[rows_of(documents[here])])
             places.append(here)
         return np.concatenate(parts)[np.argsort(np.concatenate(places))]
 

@@ -8,7 +8,6 @@ each small enough for memory. So memory depends on the sizes below and not on th
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.artifacts import read_json, replacing, write_json
+from pipeline.evaluate.split import hash_of
 
 CHUNK_CHARACTERS = 8_000_000
 """Raw text of a chunk: what one task cleans at a time."""
@@ -111,8 +111,7 @@ class Layout:
 
 def draw(seed: int, *name: object) -> int:
     """64 bits that depend on nothing but the seed and the name."""
-    said = json.dumps([seed, *name]).encode()
-    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
+    return hash_of(json.dumps([seed, *name]))
 
 
 def save_index(file: Path, hashes: Sequence[int] | Ids, values: Sequence[int] | Ids) -> None:
@@ -180,6 +179,11 @@ class Settled:
 def numbered(chunk: int, rows: Ids | Iterable[int]) -> Ids:
     """Numbers of a chunk's documents."""
     return np.uint64(chunk << 32) + np.asarray(rows, dtype=np.uint64)
+
+
+def rows_of(documents: Ids) -> NDArray[np.int64]:
+    """The rows of documents in their chunks: the other half of ``numbered``."""
+    return (documents & np.uint64(2**32 - 1)).astype(np.int64)
 
 
 def save_array(file: Path, array: NDArray[Any]) -> None:

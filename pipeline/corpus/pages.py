@@ -8,13 +8,16 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.evaluate.scripts import is_spaceless, words
 
 _SPACELESS = frozenset({"zh", "ja", "th", "lo", "km", "my"})
 _UNMARKED = frozenset({"th", "lo"})
 _EMPTY_LINES = re.compile(r"\n{2,}")
-_MULTIPLIER = np.int64(-7046029254386353131)  # the golden ratio in 64 bits, as signed
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # the golden ratio in 64 bits
+
+Hashes = NDArray[np.uint64]
 
 TERMINAL = frozenset(".!?…‽。！？．｡﹒﹖﹗।॥؟۔؞։።፧፨။៕៖᙮᠃᠉܀܁܂߹꓿꘎꘏⸮⁇⁈⁉‼")
 """Marks that end a sentence, in the scripts that have any (Sentence_Terminal of Unicode, common ones)."""
@@ -102,6 +105,20 @@ def _repeated(parts: list[str]) -> tuple[int, int]:
     return len(parts) - len(distinct), sum(map(len, parts)) - sum(map(len, distinct))
 
 
+def word_hashes(words: list[str]) -> Hashes:
+    """[words] Python's own hashes: fast, and good within one process."""
+    return np.fromiter(map(hash, words), np.int64, len(words)).view(np.uint64)
+
+
+def run_hashes(words: Hashes, size: int) -> Hashes:
+    """[words - size + 1] a hash of every run of ``size`` words, from theirs; empty where there are too few."""
+    count = max(0, len(words) - size + 1)
+    mixed = np.zeros(count, np.uint64)
+    for start in range(size):
+        mixed = mixed * _MULTIPLIER + words[start : start + count]
+    return mixed
+
+
 class Runs:
     """How often runs of words occur, told by hashes: equal runs have equal ones.
 
@@ -109,9 +126,8 @@ class Runs:
     """
 
     def __init__(self, words: list[str]) -> None:
-        single = np.fromiter(map(hash, words), np.int64, len(words))
-        pairs = single[:-1] * _MULTIPLIER + single[1:]
-        fours = pairs[:-2] * _MULTIPLIER + pairs[2:]
+        single = word_hashes(words)
+        pairs, fours = run_hashes(single, 2), run_hashes(single, 4)
         pairs.sort()
         fours.sort()
         self._ordered = {2: pairs, 4: fours}

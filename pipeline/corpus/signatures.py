@@ -7,17 +7,16 @@ Ullman, 2014, section 3.4) find the pairs that are worth comparing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import rensa
 from numpy.typing import NDArray
 
 from pipeline.evaluate.scripts import words
-from pipeline.evaluate.split import normal
+from pipeline.evaluate.split import hash_of, normal
 
 _SHINGLE_WORDS = 5
 _CANDIDATE_RECALL = 0.99
@@ -45,14 +44,14 @@ class Sketching:
     threshold: float
     false_positives: float
 
-    @property
+    @cached_property
     def hashes(self) -> int:
         """The fewest hashes, in steps of 32, that keep the chance of a false positive."""
         lengths = range(32, _LONGEST_SKETCH, 32)
         low = self.threshold - _MARGIN
         return next((n for n in lengths if self._passes(low, n) <= self.false_positives), _LONGEST_SKETCH)
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Hashes in a band: the most with which a pair at the threshold shares a band with a chance of 0.99."""
         n = self.hashes
@@ -115,11 +114,6 @@ def _shingles(texts: Sequence[str]) -> tuple[Hashes, Hashes]:
 @lru_cache(maxsize=_MOST_WORDS)
 def _word_hash(word: str) -> int:
     return hash_of(word)
-
-
-def hash_of(text: str) -> int:
-    """64 bits, the same in every process (Python's own hash is not)."""
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def document_hash(text: str) -> int:

@@ -57,6 +57,16 @@ class Tally:
         self.languages[language or "not told"] += 1
         self.lengths[str(1 << len(text).bit_length())] += 1
 
+    @property
+    def reasons(self) -> str:
+        """What documents were dropped for, in words."""
+        return ", ".join(f"{why} {n}" for why, n in self.dropped.most_common())
+
+    @property
+    def by_length(self) -> dict[str, int]:
+        """``lengths``, the shortest first."""
+        return dict(sorted(self.lengths.items(), key=lambda pair: int(pair[0])))
+
     def values(self) -> dict[str, Any]:
         """Everything as plain JSON values."""
         return vars(self)

@@ -18,8 +18,12 @@ def is_held_out(group: str, share: float, seed: int) -> bool:
 
 def position(group: str, seed: int) -> float:
     """The group's place in [0, 1), the same in every process and on every machine."""
-    digest = hashlib.blake2b(f"{seed}\n{normal(group)}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    return hash_of(f"{seed}\n{normal(group)}") / 2**64
+
+
+def hash_of(text: str) -> int:
+    """64 bits, the same in every process and on every machine (Python's own hash is not)."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def normal(text: str) -> str:

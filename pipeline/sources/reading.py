@@ -64,7 +64,8 @@ def parts(spec: str, split: str = "train") -> list[str]:
         raise _all_empty(spec)
     if spec.startswith("package:"):
         package = spec.removeprefix("package:").partition("/")[0]
-        names = [file.relative_to(package_root(package)).as_posix() for file in files]
+        root = package_root(package)
+        names = [file.relative_to(root).as_posix() for file in files]
         return [f"{_PART}package:{package}/{glob.escape(name)}" for name in names]
     return [f"{_PART}{file}" for file in files]
 
