@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
 from pipeline.overrides import flags, long_flags, parse
 from pipeline.recipe import Finetune, Recipe
@@ -215,7 +216,7 @@ def _dispatch(arguments: list[str]) -> None:
         raise GroundupError(name, "no such verb", nearest(name, VERBS))
     verb = VERBS[name]
     common, recipe, options = _settings(name, verb, rest)
-    recipe.check()
+    check(recipe)
     from pipeline.stages import Run
 
     verb.work(common, Run(recipe, common.runs), options)

@@ -1,4 +1,4 @@
-"""The typed tree of settings: what a recipe says, checked before any work begins."""
+"""The typed tree of settings: what a recipe says. Its checks are in checks.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.errors import GroundupError
 from pipeline.settings import incidental
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -201,122 +200,3 @@ class Recipe:
     model: Model = Model()
     pretrain: Pretrain = Pretrain()
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Refuse impossible combinations before any work.
-
-        Raises:
-            GroundupError: naming the setting and what to do.
-        """
-        _check_training("pretrain", self.pretrain)
-        for task, settings in self.tasks.items():
-            _check_training(f"tasks.{task}", settings)
-            _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
-        _require(
-            0 < self.held_out < 0.9,
-            "held-out",
-            f"{self.held_out} is no share",
-            "use one between 0 and 0.9, such as 0.05",
-        )
-        _require(
-            0 <= self.corpus.near_duplicates < 1,
-            "corpus.near-duplicates",
-            f"{self.corpus.near_duplicates} is no similarity",
-            "use one between 0 and 1, such as 0.7",
-        )
-        _require(
-            len(self.corpus.weights) in (0, len(self.corpus.sources)),
-            "corpus.weights",
-            f"{len(self.corpus.weights)} weights for {len(self.corpus.sources)} sources",
-            "give one for each source",
-        )
-        _require(
-            not self.corpus.weights or len(set(self.corpus.sources)) == len(self.corpus.sources),
-            "corpus.sources",
-            "a source is named twice and has two weights",
-            "name each source once",
-        )
-        _require(
-            all(weight > 0 for weight in self.corpus.weights),
-            "corpus.weights",
-            "a weight of 0 or less reads nothing",
-            "use positive weights, or leave the source out",
-        )
-        _require(
-            0 < self.corpus.near_false_positives < 1,
-            "corpus.near-false-positives",
-            f"{self.corpus.near_false_positives} is no chance",
-            "use one between 0 and 1, such as 0.02",
-        )
-        _require(
-            self.corpus.longest_document >= self.corpus.minimum_characters,
-            "corpus.longest-document",
-            f"{self.corpus.longest_document} is below the {self.corpus.minimum_characters} of minimum-characters",
-            "use a greater one",
-        )
-        _require(
-            self.executor.kind != "slurm" or bool(self.executor.partition),
-            "executor.partition",
-            "a Slurm cluster needs one",
-            "name it (sinfo lists them)",
-        )
-        _require(
-            self.tokenizer.vocabulary >= 300 or self.tokenizer.vocabulary == 0,
-            "tokenizer.vocabulary",
-            f"{self.tokenizer.vocabulary} is too small",
-            "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
-        )
-        _require(self.model.depth >= 1, "model.depth", f"{self.model.depth} layers", "use at least 1")
-        _require(
-            self.model.width % 64 == 0,
-            "model.width",
-            f"{self.model.width} does not divide into heads of 64",
-            "use a multiple of 64, or 0 for the dial's own",
-        )
-        _require(
-            self.model.context >= 16,
-            "model.context",
-            f"{self.model.context} tokens are too few",
-            "use at least 16",
-        )
-        _require(
-            self.pretrain.steps > 0 or bool(self.model.start),
-            "pretrain.steps",
-            "0 steps leave a random model",
-            "train some steps, or name published weights with --model.start",
-        )
-        _require(
-            bool(self.corpus.sources) or self.pretrain.steps == 0,
-            "corpus.sources",
-            "there is no text to train on",
-            "name a file, a directory, package:NAME or hub:OWNER/NAME",
-        )
-
-
-def _require(holds: bool, setting: str, what: str, remedy: str) -> None:
-    if not holds:
-        raise GroundupError(f"--{setting}", what, remedy)
-
-
-def _check_training(section: str, training: Pretrain | Finetune) -> None:
-    whole, micro = training.global_batch, training.micro_batch
-    _require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
-    _require(micro > 0 and whole > 0, f"{section}.micro-batch", f"{micro} of {whole}", "use 1 or more")
-    _require(
-        whole % micro == 0,
-        f"{section}.global-batch",
-        f"{whole} is no multiple of the micro-batch {micro}",
-        f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it",
-    )
-    _require(
-        training.learning_rate > 0,
-        f"{section}.learning-rate",
-        f"{training.learning_rate} teaches nothing",
-        "use a positive rate, such as 1e-3",
-    )
-    _require(
-        0 <= training.warmup <= 1,
-        f"{section}.warmup",
-        f"{training.warmup} is no share",
-        "use one between 0 and 1",
-    )

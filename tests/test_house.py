@@ -14,7 +14,7 @@ FLOORS = [
     ["errors", "provenance"],
     ["settings", "processes", "artifacts", "overrides"],
     ["recipe", "sources"],
-    ["model", "executors", "recipe_files"],
+    ["checks", "model", "executors", "recipe_files"],
     ["evaluate"],
     ["corpus", "tokenizer", "tasks"],
     ["train"],

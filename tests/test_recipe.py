@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.checks import check
 from pipeline.errors import GroundupError
 from pipeline.recipe import Corpus, Executor, Finetune, Model, Pretrain, Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
@@ -18,7 +19,7 @@ SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))
 @pytest.mark.parametrize("name", recipe_names())
 def test_recipes_that_come_along_are_sound(name: str) -> None:
     recipe = load_recipe(name)
-    recipe.check()
+    check(recipe)
     assert recipe.name == name
 
 
@@ -44,7 +45,7 @@ def test_the_recipes_are_those_of_the_readme() -> None:
 )
 def test_impossible_combinations_are_refused(broken: Recipe, setting: str) -> None:
     with pytest.raises(GroundupError) as refusal:
-        broken.check()
+        check(broken)
     assert refusal.value.where == setting
 
 

@@ -1,0 +1,126 @@
+"""Impossible combinations of settings, refused before any work begins."""
+
+from __future__ import annotations
+
+from pipeline.errors import GroundupError
+from pipeline.recipe import Finetune, Pretrain, Recipe
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse impossible combinations before any work.
+
+    Raises:
+        GroundupError: naming the setting and what to do.
+    """
+    _check_training("pretrain", recipe.pretrain)
+    for task, settings in recipe.tasks.items():
+        _check_training(f"tasks.{task}", settings)
+        _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
+    _require(
+        0 < recipe.held_out < 0.9,
+        "held-out",
+        f"{recipe.held_out} is no share",
+        "use one between 0 and 0.9, such as 0.05",
+    )
+    _require(
+        0 <= recipe.corpus.near_duplicates < 1,
+        "corpus.near-duplicates",
+        f"{recipe.corpus.near_duplicates} is no similarity",
+        "use one between 0 and 1, such as 0.7",
+    )
+    _require(
+        len(recipe.corpus.weights) in (0, len(recipe.corpus.sources)),
+        "corpus.weights",
+        f"{len(recipe.corpus.weights)} weights for {len(recipe.corpus.sources)} sources",
+        "give one for each source",
+    )
+    _require(
+        not recipe.corpus.weights or len(set(recipe.corpus.sources)) == len(recipe.corpus.sources),
+        "corpus.sources",
+        "a source is named twice and has two weights",
+        "name each source once",
+    )
+    _require(
+        all(weight > 0 for weight in recipe.corpus.weights),
+        "corpus.weights",
+        "a weight of 0 or less reads nothing",
+        "use positive weights, or leave the source out",
+    )
+    _require(
+        0 < recipe.corpus.near_false_positives < 1,
+        "corpus.near-false-positives",
+        f"{recipe.corpus.near_false_positives} is no chance",
+        "use one between 0 and 1, such as 0.02",
+    )
+    _require(
+        recipe.corpus.longest_document >= recipe.corpus.minimum_characters,
+        "corpus.longest-document",
+        f"{recipe.corpus.longest_document} is below the {recipe.corpus.minimum_characters} of minimum-characters",
+        "use a greater one",
+    )
+    _require(
+        recipe.executor.kind != "slurm" or bool(recipe.executor.partition),
+        "executor.partition",
+        "a Slurm cluster needs one",
+        "name it (sinfo lists them)",
+    )
+    _require(
+        recipe.tokenizer.vocabulary >= 300 or recipe.tokenizer.vocabulary == 0,
+        "tokenizer.vocabulary",
+        f"{recipe.tokenizer.vocabulary} is too small",
+        "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
+    )
+    _require(recipe.model.depth >= 1, "model.depth", f"{recipe.model.depth} layers", "use at least 1")
+    _require(
+        recipe.model.width % 64 == 0,
+        "model.width",
+        f"{recipe.model.width} does not divide into heads of 64",
+        "use a multiple of 64, or 0 for the dial's own",
+    )
+    _require(
+        recipe.model.context >= 16,
+        "model.context",
+        f"{recipe.model.context} tokens are too few",
+        "use at least 16",
+    )
+    _require(
+        recipe.pretrain.steps > 0 or bool(recipe.model.start),
+        "pretrain.steps",
+        "0 steps leave a random model",
+        "train some steps, or name published weights with --model.start",
+    )
+    _require(
+        bool(recipe.corpus.sources) or recipe.pretrain.steps == 0,
+        "corpus.sources",
+        "there is no text to train on",
+        "name a file, a directory, package:NAME or hub:OWNER/NAME",
+    )
+
+
+def _require(holds: bool, setting: str, what: str, remedy: str) -> None:
+    if not holds:
+        raise GroundupError(f"--{setting}", what, remedy)
+
+
+def _check_training(section: str, training: Pretrain | Finetune) -> None:
+    whole, micro = training.global_batch, training.micro_batch
+    _require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
+    _require(micro > 0 and whole > 0, f"{section}.micro-batch", f"{micro} of {whole}", "use 1 or more")
+    _require(
+        whole % micro == 0,
+        f"{section}.global-batch",
+        f"{whole} is no multiple of the micro-batch {micro}",
+        f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it",
+    )
+    _require(
+        training.learning_rate > 0,
+        f"{section}.learning-rate",
+        f"{training.learning_rate} teaches nothing",
+        "use a positive rate, such as 1e-3",
+    )
+    _require(
+        0 <= training.warmup <= 1,
+        f"{section}.warmup",
+        f"{training.warmup} is no share",
+        "use one between 0 and 1",
+    )
