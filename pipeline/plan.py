@@ -13,6 +13,7 @@ import torch
 from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.families import model_config, round_up
+from pipeline.model.machine import takes_bfloat16
 from pipeline.model.published import load_config
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
@@ -24,7 +25,7 @@ from pipeline.sources.columns import text_column
 from pipeline.stages import Run, Stage
 from pipeline.tasks import task_named
 from pipeline.tokenizer.report import embedding_cost
-from pipeline.train.arguments import micro_batch, takes_bfloat16
+from pipeline.train.arguments import micro_batch
 from pipeline.train.examples import read_examples
 
 _UTILISATION = 0.4

@@ -9,7 +9,8 @@ from typing import Literal
 from pipeline.settings import incidental
 
 Precision = Literal["auto", "float32", "bfloat16"]
-
+Compile = Literal["auto", "yes", "no"]
+Attention = Literal["auto", "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"]
 
 FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
 
@@ -122,8 +123,12 @@ class Pretrain:
     """Largest global gradient norm."""
     precision: Precision = "auto"
     """auto takes bfloat16 where the machine computes in it, else float32."""
-    compile: bool = True
-    """Compile the model with torch.compile where a compiler is found."""
+    compile: Compile = "auto"
+    """torch.compile; auto where a compiler is found and the training is long enough to gain by it."""
+    attention: Attention = "auto"
+    """One of transformers' implementations; auto takes what suits the machine (pipeline/model/machine.py)."""
+    z_loss: float = 0.0
+    """Weight of the squared log-partition function in the loss; PaLM has 1e-4 (Chowdhery et al., 2022)."""
     evaluation_tokens: int = 50_000
     """Held-out tokens that bits per byte is measured on."""
     evaluate_every: int = incidental(100)

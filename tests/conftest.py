@@ -25,7 +25,7 @@ recipe = Recipe(
     corpus=Corpus(sources=("DATA/corpus.txt", "DATA/reviews.csv"), minimum_characters=20, near_duplicates=0.9),
     tokenizer=Tokenizer(vocabulary=400),
     model=Model(depth=2, width=64, context=64),
-    pretrain=Pretrain(steps=6, global_batch=4, micro_batch=4, compile=False, evaluation_tokens=500,
+    pretrain=Pretrain(steps=6, global_batch=4, micro_batch=4, compile="no", evaluation_tokens=500,
                       evaluate_every=3, checkpoint_every=2, log_every=1, precision="float32", prompts=("The film",)),
     tasks={
         "sentiment": Finetune(data="DATA/reviews.csv", label_names=("negative", "positive"), **quick),

@@ -60,27 +60,34 @@ def measure_task(run: Run, name: str) -> dict[str, Any]:
 
 def measure_pretrained(run: Run) -> dict[str, float]:
     """Held-out loss and bits per byte of the pre-trained model; nothing for published weights without a corpus."""
+    import torch
+
     from pipeline.evaluate.bits import bits_per_byte
     from pipeline.evaluate.predict import forward_batches
     from pipeline.model.machine import on_device
     from pipeline.model.published import load_model, load_tokenizer
-    from pipeline.train.blocks import EvaluationBlocks
+    from pipeline.train.blocks import EvaluationRows
+    from pipeline.train.loss import row_losses
 
     made = run.artifact("pretrain").manifest()["settings"]
     settings, shape = from_settings(Pretrain, made["pretrain"]), from_settings(Model, made["model"])
     if not settings.steps:
         return {}
     path, shards = str(run.artifact("pretrain").path), run.artifact("tokenizer").path / "shards"
-    blocks = EvaluationBlocks(shards / "validation", shape.context, settings.evaluation_tokens)
     model, tokenizer = on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
-    features = [blocks[i] for i in range(len(blocks))]
-    losses = [
-        (len(batch), float(outputs.loss))
-        for batch, outputs in forward_batches(model, features, _stack, settings.micro_batch)
-    ]
-    loss = sum(count * value for count, value in losses) / len(blocks)
-    size = len(tokenizer.decode(blocks.predicted).encode())
-    return {"bits_per_byte": bits_per_byte(loss, len(blocks.predicted), size), "loss": loss}
+    rows = EvaluationRows(
+        shards / "validation", shape.context, settings.evaluation_tokens, tokenizer.pad_token_id
+    )
+    features = [rows[i] for i in range(len(rows))]
+    labels = torch.stack([row["labels"] for row in features])
+    inputs = [{name: row[name] for name in ("input_ids", "position_ids")} for row in features]
+    total = sum(
+        float(row_losses(outputs.logits, labels[batch].to(model.device)).sum())
+        for batch, outputs in forward_batches(model, inputs, _stack, settings.micro_batch)
+    )
+    size = len(tokenizer.decode(rows.predicted).encode())
+    loss = total / len(rows.predicted)
+    return {"bits_per_byte": bits_per_byte(loss, len(rows.predicted), size), "loss": loss}
 
 
 def _stack(features: list[dict[str, Any]]) -> Any:

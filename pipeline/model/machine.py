@@ -3,10 +3,91 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 from transformers import PreTrainedModel
+from transformers.utils import is_flash_attn_2_available
+
+from pipeline.recipe import Attention, Compile, Precision
+
+_WORTH_COMPILING = {"cpu": 1e13, "cuda": 2e16}
+"""FLOPs of a training from which on compilation, 20 to 60 seconds, gains more than it costs."""
+_EAGER_CONTEXT = 512
+"""Longest rows whose attention matrices are best written out on a CPU (docs/performance.md)."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a training computes on this machine."""
+
+    bfloat16: bool
+    compiles: bool
+    attention: str
+    """One of transformers' attention implementations."""
+
+    def __str__(self) -> str:
+        device = (
+            torch.cuda.get_device_name()
+            if torch.cuda.is_available()
+            else f"{torch.get_num_threads()} threads"
+        )
+        number = "bfloat16" if self.bfloat16 else "float32"
+        compiled = "compiled" if self.compiles else "not compiled"
+        return f"{number}, {compiled}, attention {self.attention}, {device}"
+
+
+def choose(
+    precision: Precision, compiles: Compile, attention: Attention, flops: float, context: int
+) -> Choice:
+    """What the settings say, and where they leave it open, what suits the machine and the length of the training.
+
+    Args:
+        precision, compiles, attention: settings; auto leaves it open.
+        flops: of the whole training.
+        context: tokens in a row.
+    """
+    worth = flops >= _WORTH_COMPILING["cuda" if torch.cuda.is_available() else "cpu"]
+    compiled = (worth if compiles == "auto" else compiles == "yes") and can_compile()
+    return Choice(
+        takes_bfloat16(precision),
+        compiled,
+        _attention(compiled, context) if attention == "auto" else attention,
+    )
+
+
+def takes_bfloat16(precision: Precision) -> bool:
+    """Whether to compute in bfloat16 here."""
+    return computes_in_bfloat16() if precision == "auto" else precision == "bfloat16"
+
+
+def _attention(compiled: bool, context: int) -> Attention:
+    """Variable-length kernels on GPUs; on CPUs, where compiled, short rows as plain matrix products, fused."""
+    if torch.cuda.is_available():
+        if is_flash_attn_2_available():
+            return "flash_attention_2"
+        return "flex_attention" if compiled else "sdpa"
+    return "eager" if compiled and context <= _EAGER_CONTEXT else "sdpa"
+
+
+def can_compile() -> bool:
+    """Whether torch.compile finds what it needs: Triton for GPUs, a C++ compiler for CPUs."""
+    if torch.cuda.is_available():
+        return torch.utils._triton.has_triton()
+    return shutil.which("g++") is not None or shutil.which("clang++") is not None
+
+
+def use_physical_cores() -> None:
+    """One thread for each physical core that this process may use; OMP_NUM_THREADS, where set, stands."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        logical = psutil.cpu_count() or 1
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
+        physical = psutil.cpu_count(logical=False) or logical
+        share = allowed * physical // logical // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        torch.set_num_threads(max(1, share))
 
 
 def computes_in_bfloat16() -> bool:

@@ -59,6 +59,22 @@ def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         model.resize_token_embeddings(len(tokenizer))
 
 
+def set_attention(model: PreTrainedModel, implementation: str) -> None:
+    """Let a model compute its attention by one of transformers' implementations.
+
+    Raises:
+        GroundupError: when the family or the machine does not have it.
+    """
+    try:
+        model.set_attn_implementation(implementation)
+    except (ValueError, ImportError) as error:
+        raise GroundupError(
+            "--pretrain.attention",
+            f"a {model.config.model_type} model cannot use {implementation} here ({first_line(error)[:200]})",
+            "set another one, such as sdpa",
+        ) from error
+
+
 def _place(start: str) -> tuple[str, dict[str, Any]]:
     """Where a start lies, and the file inside it when the weights are GGUF."""
     if start.startswith("package:"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +9,19 @@ import torch
 from transformers import TrainingArguments
 
 from pipeline.errors import GroundupError
-from pipeline.model.machine import computes_in_bfloat16
+from pipeline.model.machine import Choice
 from pipeline.processes import world_size
-from pipeline.recipe import Finetune, Precision, Pretrain
+from pipeline.recipe import Finetune, Pretrain
 
 
 def training_arguments(
-    settings: Pretrain | Finetune, checkpoints: Path, seed: int, **others: Any
+    settings: Pretrain | Finetune, choice: Choice, checkpoints: Path, seed: int, **others: Any
 ) -> TrainingArguments:
     """The arguments that both kinds of training share.
 
     Args:
-        settings: steps, batches, rates, precision.
+        settings: steps, batches, rates.
+        choice: how to compute.
         checkpoints: directory for checkpoints.
         seed: of initialisation and dropout; the order of the data is the data set's own.
         others: what one kind of training adds.
@@ -39,9 +39,11 @@ def training_arguments(
         weight_decay=settings.weight_decay,
         warmup_steps=round(settings.warmup * settings.steps),
         max_grad_norm=settings.gradient_clipping,
-        bf16=takes_bfloat16(settings.precision),
+        bf16=choice.bfloat16,
+        torch_compile=choice.compiles,
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
+        optim="adamw_torch_fused",
         train_sampling_strategy="sequential",
         logging_steps=settings.log_every,
         save_steps=settings.checkpoint_every,
@@ -68,15 +70,3 @@ def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
         )
     micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
     return micro, share // micro
-
-
-def takes_bfloat16(precision: Precision) -> bool:
-    """Whether to compute in bfloat16 here."""
-    return computes_in_bfloat16() if precision == "auto" else precision == "bfloat16"
-
-
-def can_compile() -> bool:
-    """Whether torch.compile finds what it needs: Triton for GPUs, a C++ compiler for CPUs."""
-    if torch.cuda.is_available():
-        return torch.utils._triton.has_triton()
-    return shutil.which("g++") is not None or shutil.which("clang++") is not None

@@ -1,7 +1,8 @@
-"""Token shards as blocks of one length, in an order that the seed alone decides."""
+"""Token shards as rows of packed documents, in an order that the seed alone decides."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,70 +13,151 @@ from torch.utils.data import Dataset
 
 from pipeline.errors import GroundupError
 from pipeline.tokenizer.shards import open_shards
+from pipeline.train.packing import Integers, Pieces, best_fit, packed, pieces_of
+
+NO_TARGET = -100
+"""Label of a position from which nothing is predicted."""
 
 
-class TrainingBlocks(Dataset):
-    """``blocks`` blocks of ``length`` tokens: pass after pass over the shards, each newly shuffled.
+class TrainingRows(Dataset):
+    """``rows`` rows of ``length`` tokens: pass after pass over the shards, each newly shuffled.
 
-    The i-th block is the same in every process and after every resumption, so the order in which a
-    sequential sampler walks through it is the order of training.
+    Documents share rows (pipeline/train/packing.py) and do not see each other: position ids start at 0 with each,
+    which transformers' masks and variable-length kernels go by. In a pass every token is predicted once. The
+    i-th row is the same in every process and after every resumption, so the order in which a sequential sampler
+    walks through it is the order of training.
+
+    Args:
+        directory: of the shards.
+        length: tokens in a row.
+        rows: rows until the end of training.
+        seed: of the order.
+        padding: token at the end of rows that are not full.
+        plans: directory for what is packed with what, which is computed once.
+
+    Raises:
+        GroundupError: when the shards hold less than one row.
     """
 
-    def __init__(self, directory: Path, length: int, blocks: int, seed: int) -> None:
-        self.shards, self.length, self.blocks, self.seed = open_shards(directory), length, blocks, seed
-        self.first = np.cumsum([0] + [len(shard) // length for shard in self.shards])
-        if not self.first[-1]:
+    def __init__(self, directory: Path, length: int, rows: int, seed: int, padding: int, plans: Path) -> None:
+        self.shards, self.length, self.rows, self.seed = open_shards(directory), length, rows, seed
+        self.padding = padding
+        if sum(len(shard) for shard in self.shards) < length:
             raise GroundupError(
                 str(directory),
                 f"there are fewer than {length} tokens to train on",
                 "give more text, or a smaller --model.context",
             )
-        self.order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+        self.plans = [packed(shard, length, plans) for shard in self.shards]
+        self.first = np.cumsum([0] + [len(plan) for plan in self.plans])
+        self.order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
 
     def __len__(self) -> int:
-        return self.blocks
+        return self.rows
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         turn, position = divmod(index, int(self.first[-1]))
         if self.order[0] != turn:
             self.order = (turn, np.random.default_rng((self.seed, turn)).permutation(int(self.first[-1])))
-        block = int(self.order[1][position])
-        shard = int(np.searchsorted(self.first, block, side="right")) - 1
-        start = (block - int(self.first[shard])) * self.length
-        return _features(self.shards[shard][start : start + self.length])
+        row = int(self.order[1][position])
+        shard = int(np.searchsorted(self.first, row, side="right")) - 1
+        tokens, plan = self.shards[shard], self.plans[shard]
+        begin, end = plan.first[row - self.first[shard]], plan.first[row - self.first[shard] + 1]
+        pieces = [
+            tokens[start : start + length]
+            for start, length in zip(
+                plan.pieces.starts[begin:end].tolist(), plan.pieces.lengths[begin:end].tolist(), strict=True
+            )
+        ]
+        return features(pieces, self.length, self.padding)
 
 
-class EvaluationBlocks(Dataset):
-    """The first tokens of the shards in blocks that overlap by one token, so that each is predicted once.
+class EvaluationRows(Dataset):
+    """The first documents of the shards, packed like the training rows: each of their tokens is predicted once.
 
-    Fewer tokens than a block make one shorter block.
+    Args:
+        directory: of the shards.
+        length: tokens in a row.
+        tokens: how many are predicted, at most; the last document is cut there.
+        padding: token at the end of rows that are not full.
+
+    Raises:
+        GroundupError: when there is nothing to predict.
     """
 
-    def __init__(self, directory: Path, length: int, tokens: int) -> None:
-        ids = np.concatenate([shard[:tokens] for shard in open_shards(directory)])[:tokens]
-        if len(ids) < 2:
+    def __init__(self, directory: Path, length: int, tokens: int, padding: int) -> None:
+        self.length, self.padding = length, padding
+        self.ids, ends = _beginning(directory, tokens + 1)
+        if len(self.ids) < 2:
             raise GroundupError(
                 str(directory),
                 "there is no held-out text to predict",
                 "give more text, or a larger --held-out",
             )
-        length = min(length, len(ids))
-        stride = length - 1
-        whole = (len(ids) - 1) // stride
-        self.ids, self.length, self.stride, self.whole = ids[: whole * stride + 1], length, stride, whole
+        self.pieces = pieces_of(ends, length)
+        self.rows = best_fit(self.pieces.lengths, length)
+        self.members = np.split(np.argsort(self.rows, kind="stable"), np.cumsum(np.bincount(self.rows))[:-1])
 
     def __len__(self) -> int:
-        return self.whole
+        return len(self.members)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        return _features(self.ids[index * self.stride : index * self.stride + self.length])
+        pieces = [_cut(self.ids, self.pieces, int(i)) for i in self.members[index]]
+        return features(pieces, self.length, self.padding)
 
     @property
     def predicted(self) -> list[int]:
-        """The tokens that the loss is taken over."""
+        """The tokens that the loss is taken over, in their order."""
         return self.ids[1:].tolist()
 
 
-def _features(ids: NDArray[Any]) -> dict[str, torch.Tensor]:
-    tokens = torch.from_numpy(ids.astype(np.int64))
-    return {"input_ids": tokens, "labels": tokens}
+def features(pieces: Iterable[NDArray[Any]], length: int, padding: int) -> dict[str, torch.Tensor]:
+    """One row: pieces end to end, then padding.
+
+    Returns:
+        ``input_ids``, ``labels`` and ``position_ids``, each ``(length,)``. A piece's first token is no target, and
+        its position is 0; so it is with the padding.
+    """
+    ids = np.full(length, padding, np.int64)
+    labels = np.full(length, NO_TARGET, np.int64)
+    positions = np.arange(length)
+    at = 0
+    for piece in pieces:
+        end = at + len(piece)
+        ids[at:end] = piece
+        labels[at + 1 : end] = piece[1:]
+        positions[at:] -= positions[at]
+        at = end
+    if at < length:
+        positions[at:] -= positions[at]
+    return {
+        "input_ids": torch.from_numpy(ids),
+        "labels": torch.from_numpy(labels),
+        "position_ids": torch.from_numpy(positions),
+    }
+
+
+def _cut(ids: NDArray[Any], pieces: Pieces, index: int) -> NDArray[Any]:
+    start = int(pieces.starts[index])
+    return ids[start : start + int(pieces.lengths[index])]
+
+
+def _beginning(directory: Path, tokens: int) -> tuple[NDArray[Any], Integers]:
+    """The first tokens of all shards, and the position after each of their documents."""
+    ids: list[NDArray[Any]] = []
+    ends: list[Integers] = []
+    held = 0
+    for shard in open_shards(directory):
+        part = shard[: tokens - held]
+        inside = np.asarray(shard.ends)
+        inside = inside[inside < len(part)]
+        ends.append(np.append(inside, len(part)).astype(np.int64) + held)
+        ids.append(part)
+        held += len(part)
+        if held >= tokens:
+            break
+    return (
+        (np.concatenate(ids), np.concatenate(ends))
+        if held
+        else (np.empty(0, np.int64), np.empty(0, np.int64))
+    )

@@ -22,7 +22,7 @@ from transformers import (
 
 from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
-from pipeline.model.machine import on_device
+from pipeline.model.machine import Choice, on_device, takes_bfloat16, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune
@@ -131,12 +131,12 @@ class Bench:
         lengths = [len(ids) for ids in self.features["input_ids"]]
         order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
         tokens_per_step = sum(lengths) / len(lengths) * settings.global_batch
+        choice = Choice(takes_bfloat16(settings.precision), compiles=False, attention="sdpa")
+        use_physical_cores()
         set_seed(self.seed)
         trainer = Trainer(
             model=model,
-            args=training_arguments(
-                settings, checkpoints, self.seed, lr_scheduler_type="linear", optim="adamw_torch_fused"
-            ),
+            args=training_arguments(settings, choice, checkpoints, self.seed, lr_scheduler_type="linear"),
             train_dataset=self.features.select(order),
             data_collator=_collator(self.tokenizer, self.features[0]),
             callbacks=[

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
@@ -23,15 +22,18 @@ from transformers import (
 from pipeline.artifacts import LOG, Artifact
 from pipeline.errors import GroundupError
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
+from pipeline.model.cost import cost
 from pipeline.model.families import model_config, round_up
-from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
-from pipeline.processes import on_main, shards_weights
+from pipeline.model.machine import choose, use_physical_cores
+from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
+from pipeline.processes import on_main, say, shards_weights
 from pipeline.recipe import Pretrain, Recipe
 from pipeline.tokenizer.shards import open_shards
-from pipeline.train.arguments import can_compile, training_arguments
-from pipeline.train.blocks import EvaluationBlocks, TrainingBlocks
+from pipeline.train.arguments import training_arguments
+from pipeline.train.blocks import EvaluationRows, TrainingRows
 from pipeline.train.checkpoints import train_or_resume
 from pipeline.train.optimizer import build_muon
+from pipeline.train.trainer import CausalTrainer
 from pipeline.train.watch import Bar, Log, Samples, read_log
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -53,28 +55,36 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         )
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
-    training = TrainingBlocks(shards / "train", context, settings.steps * settings.global_batch, recipe.seed)
-    held_out = EvaluationBlocks(shards / "validation", context, settings.evaluation_tokens)
+    padding, plans = tokenizer.pad_token_id, out.checkpoints / "rows"
+    rows = settings.steps * settings.global_batch
+    on_main(lambda: TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans))
+    training = TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans)
+    held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())
 
+    use_physical_cores()
     set_seed(recipe.seed)
     model = _start(recipe, tokenizer)
+    flops = cost(model.config, context).flops_per_token * rows * context
+    choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
+    set_attention(model, choice.attention)
+    say(f"pretrain: {choice}")
     log = Log(out.path / LOG, settings.global_batch * context, {})
-    trainer = MeasuringTrainer(
-        model=model,
+    trainer = CausalTrainer(
+        model,
+        len(held_out.predicted) / (math.log(2) * size),
+        settings.z_loss,
         args=training_arguments(
             settings,
+            choice,
             out.checkpoints,
             recipe.seed,
             lr_scheduler_type="warmup_stable_decay",
             lr_scheduler_kwargs=_schedule(settings),
-            torch_compile=settings.compile and can_compile(),
-            optim="adamw_torch_fused",
             eval_strategy="steps" if settings.evaluate_every else "no",
             eval_steps=settings.evaluate_every or None,
             per_device_eval_batch_size=settings.micro_batch,
-            prediction_loss_only=True,
         ),
         train_dataset=training,
         eval_dataset=held_out,
@@ -85,7 +95,6 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
             Samples(settings.prompts, tokenizer, log),
         ],
     )
-    trainer.bits_per_token = len(held_out.predicted) / (math.log(2) * size)
     train_or_resume(trainer, out.checkpoints)
     loss = _held_out_loss(trainer)
     weights = out.checkpoints / "trained"
@@ -107,23 +116,6 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
         "xz": {"bits_per_byte": xz_bits_per_byte(text)},
     }
-
-
-class MeasuringTrainer(Trainer):
-    """A Trainer that reports its evaluation loss in bits per byte too."""
-
-    bits_per_token = 0.0
-    """Bits per byte that one nat per token amounts to on the held-out text."""
-
-    def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
-        # Compiling the forward pass a second time, for evaluation, costs more than it saves.
-        with torch.compiler.set_stance("force_eager"):
-            return super().evaluate(*arguments, **options)
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        if "eval_loss" in logs:
-            logs = {"eval_loss": logs["eval_loss"], "bits_per_byte": logs["eval_loss"] * self.bits_per_token}
-        super().log(logs, start_time)
 
 
 def _held_out_loss(trainer: Trainer) -> float:
