@@ -1,0 +1,223 @@
+"""Write what is learnt in how much time into docs/performance.md: Groundup beside nanoGPT's defaults.
+
+.venv/bin/python -m benchmarks.learning runs/quickstart [ROUNDS]
+
+All train on the token shards of a finished run's tokenizer stage, with the same depth, width and context, on this
+machine, in processes of their own, one after another in turn: ``recipes/nanogpt.py`` as it is, the same with the best
+of several learning rates, and the quickstart's way (its family, optimiser, schedule and precision) with as many steps
+as fit a quarter and 0.6 of the time that nanoGPT's defaults took. Each is measured on the same held-out text.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from benchmarks.pages import PERFORMANCE, ROOT, write_between
+from pipeline.artifacts import Artifact, read_json, write_json
+from pipeline.provenance import describe_hardware, hardware
+from pipeline.recipe import Model, Pretrain, Recipe
+from pipeline.recipe_files import load_recipe
+from pipeline.settings import as_settings, from_settings
+
+RATES = (1e-3, 2e-3, 4e-3, 8e-3)
+"""Peak rates of the sweep, beside nanoGPT's own."""
+SHARES = {"Groundup, a quarter of the time": 0.25, "Groundup, 0.6 of the time": 0.6}
+DEFAULTS, TUNED = "nanoGPT's defaults", "nanoGPT, rate tuned"
+RESULTS = ROOT / "benchmarks" / "results" / "learning.json"
+PICTURE = ROOT / "docs" / "learning.svg"
+_BATCHES_BETWEEN = 20
+"""Steps between two measurements; their time is not counted as training."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One training: its end, and the way there."""
+
+    bits_per_byte: float
+    seconds: float
+    curve: list[tuple[int, float, float, float]]
+    """Step, tokens, seconds and held-out bits per byte at each measurement."""
+
+
+def train(recipe: Recipe, tokenizer: Path, out: Path) -> Outcome:
+    """Train in a process of its own; what was trained before into the same directory is read."""
+    if not (out / "metrics.json").is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(
+            out / "settings.json",
+            {
+                "seed": recipe.seed,
+                "model": as_settings(recipe.model),
+                "pretrain": as_settings(recipe.pretrain),
+            },
+        )
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.learning", "--one", str(out), str(tokenizer)],
+            cwd=ROOT,
+            check=False,
+        )
+        if done.returncode:
+            sys.exit(done.returncode)
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    paces = {line["step"]: (line["tokens"], line["seconds"]) for line in lines if "seconds" in line}
+    curve = [
+        (line["step"], *paces[line["step"]], line["bits_per_byte"])
+        for line in lines
+        if "bits_per_byte" in line and line["step"] in paces
+    ]
+    metrics = json.loads((out / "metrics.json").read_text())
+    return Outcome(metrics["bits_per_byte"], metrics["seconds"], curve)
+
+
+def _train_here(out: Path, tokenizer: Path) -> None:
+    from pipeline.train.pretrain import pretrain
+
+    made = read_json(out / "settings.json")
+    recipe = Recipe(
+        seed=made["seed"],
+        model=from_settings(Model, made["model"]),
+        pretrain=from_settings(Pretrain, made["pretrain"]),
+    )
+    write_json(out / "metrics.json", dict(pretrain(recipe, tokenizer, Artifact(out))["model"]))
+
+
+def contenders(quickstart: Recipe, nanogpt: Recipe) -> tuple[Recipe, Recipe]:
+    """Both recipes at the quickstart's size, measured alike."""
+    often = {"evaluate_every": _BATCHES_BETWEEN, "log_every": _BATCHES_BETWEEN, "checkpoint_every": 10**9}
+    theirs = replace(
+        nanogpt,
+        model=replace(
+            nanogpt.model,
+            depth=quickstart.model.depth,
+            width=quickstart.model.width,
+            context=quickstart.model.context,
+        ),
+        pretrain=replace(nanogpt.pretrain, prompts=(), **often),
+    )
+    ours = replace(quickstart, pretrain=replace(quickstart.pretrain, prompts=(), **often))
+    return ours, theirs
+
+
+def within(ours: Recipe, seconds: float, pace: float, start: float) -> Recipe:
+    """Ours with as many steps as fit a time, whole measurements of them.
+
+    Args:
+        seconds: the time.
+        pace: seconds of one step.
+        start: seconds of compiling.
+    """
+    steps = int((seconds - start) / pace) // _BATCHES_BETWEEN * _BATCHES_BETWEEN
+    return replace(ours, pretrain=replace(ours.pretrain, steps=max(_BATCHES_BETWEEN, steps)))
+
+
+def measure(run: Path, seeds: int, work: Path) -> dict[str, list[Outcome]]:
+    """Every contender with every seed, in turn; the rates of the sweep with the first seed."""
+    tokenizer = run / "tokenizer"
+    ours, theirs = contenders(load_recipe("quickstart"), load_recipe("nanogpt"))
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in (DEFAULTS, TUNED, *SHARES)}
+
+    def go(name: str, recipe: Recipe, seed: int) -> Outcome:
+        return train(replace(recipe, seed=seed), tokenizer, work / name.replace(" ", "-") / str(seed))
+
+    outcomes[DEFAULTS].append(go(DEFAULTS, theirs, 0))
+    sweep = {
+        rate: go(f"rate {rate:g}", replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=rate)), 0)
+        for rate in RATES
+    }
+    best = min(sweep, key=lambda rate: sweep[rate].bits_per_byte)
+    tuned = replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=best))
+    outcomes[TUNED].append(sweep[best])
+    trial = go("trial", replace(ours, pretrain=replace(ours.pretrain, steps=2 * _BATCHES_BETWEEN)), 0)
+    (_, _, first, _), (_, _, second, _) = trial.curve[:2]
+    pace = (second - first) / _BATCHES_BETWEEN
+    budgets = {
+        name: within(ours, share * outcomes[DEFAULTS][0].seconds, pace, first - _BATCHES_BETWEEN * pace)
+        for name, share in SHARES.items()
+    }
+    for seed in range(seeds):
+        for name, recipe in {DEFAULTS: theirs, TUNED: tuned, **budgets}.items():
+            if len(outcomes[name]) <= seed:
+                outcomes[name].append(go(name, recipe, seed))
+    write_json(
+        RESULTS,
+        {
+            "machine": describe_hardware(hardware()),
+            "best_rate": best,
+            "sweep": {str(rate): outcome.bits_per_byte for rate, outcome in sweep.items()},
+            "outcomes": {name: [vars(outcome) for outcome in some] for name, some in outcomes.items()},
+        },
+    )
+    return outcomes
+
+
+def time_to(outcome: Outcome, bits: float) -> float | None:
+    """Seconds after which a training had reached so few bits per byte at a measurement; None if never."""
+    return next((seconds for _, _, seconds, reached in outcome.curve if reached <= bits), None)
+
+
+def table(outcomes: Mapping[str, list[Outcome]]) -> Iterator[str]:
+    """The rows of the page."""
+    yield "| | held-out bits per byte, by seed | seconds | of the time of nanoGPT's defaults |"
+    yield "| --- | --- | --- | --- |"
+    usual = statistics.median(outcome.seconds for outcome in outcomes[DEFAULTS])
+    for name, some in outcomes.items():
+        bits = ", ".join(f"{outcome.bits_per_byte:.3f}" for outcome in some)
+        seconds = statistics.median(outcome.seconds for outcome in some)
+        yield f"| {name} | {bits} | {seconds:.0f} | {seconds / usual:.2f} |"
+    yield ""
+    fast = outcomes["Groundup, 0.6 of the time"]
+    for rival in (DEFAULTS, TUNED):
+        end = statistics.median(outcome.bits_per_byte for outcome in outcomes[rival])
+        reached = [time_to(outcome, end) for outcome in fast]
+        times = [seconds / usual for seconds in reached if seconds is not None]
+        said = f"after {statistics.median(times):.2f} of the time" if times else "not within 0.6 of the time"
+        yield f"- What {rival} reached at the end ({end:.3f}), the longer run of Groundup had {said}."
+
+
+def draw(outcomes: Mapping[str, list[Outcome]]) -> None:
+    """The curves over steps, tokens and seconds, a line a seed."""
+    figure = Figure(figsize=(11, 3.6), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    for number, (name, some) in enumerate(outcomes.items()):
+        for seed, outcome in enumerate(some):
+            bits = [point[3] for point in outcome.curve]
+            for panel, column in zip(panels, range(3), strict=True):
+                panel.plot(
+                    [point[column] for point in outcome.curve],
+                    bits,
+                    color=f"C{number}",
+                    linewidth=1,
+                    label=name if seed == 0 else None,
+                )
+    for panel, what in zip(panels, ("steps", "tokens", "seconds"), strict=True):
+        panel.set_xlabel(what)
+        panel.set_yscale("log")
+        panel.grid(alpha=0.3, which="both")
+    panels[0].set_ylabel("held-out bits per byte")
+    panels[2].legend(fontsize=8)
+    figure.savefig(PICTURE)
+
+
+def main(run: Path, seeds: int) -> None:
+    """Measure, and write the table, the picture and the JSON."""
+    outcomes = measure(run, seeds, ROOT / "runs" / "learning")
+    lines = list(table(outcomes))
+    print("\n".join(lines))
+    draw(outcomes)
+    machine = f"Machine: {describe_hardware(hardware())}; {seeds} seeds."
+    write_between(PERFORMANCE, "learning", "\n".join([machine, "", *lines, "", "![curves](learning.svg)"]))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--one":
+        _train_here(Path(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 3)
