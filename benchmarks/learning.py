@@ -91,7 +91,6 @@ def _train_here(out: Path, tokenizer: Path) -> None:
 
 def contenders(quickstart: Recipe, nanogpt: Recipe) -> tuple[Recipe, Recipe]:
     """Both recipes at the quickstart's size, measured alike."""
-    often = {"evaluate_every": _BATCHES_BETWEEN, "log_every": _BATCHES_BETWEEN, "checkpoint_every": 10**9}
     theirs = replace(
         nanogpt,
         model=replace(
@@ -100,10 +99,19 @@ def contenders(quickstart: Recipe, nanogpt: Recipe) -> tuple[Recipe, Recipe]:
             width=quickstart.model.width,
             context=quickstart.model.context,
         ),
-        pretrain=replace(nanogpt.pretrain, prompts=(), **often),
+        pretrain=_often_measured(nanogpt.pretrain),
     )
-    ours = replace(quickstart, pretrain=replace(quickstart.pretrain, prompts=(), **often))
-    return ours, theirs
+    return replace(quickstart, pretrain=_often_measured(quickstart.pretrain)), theirs
+
+
+def _often_measured(settings: Pretrain) -> Pretrain:
+    return replace(
+        settings,
+        prompts=(),
+        evaluate_every=_BATCHES_BETWEEN,
+        log_every=_BATCHES_BETWEEN,
+        checkpoint_every=10**9,
+    )
 
 
 def within(ours: Recipe, seconds: float, pace: float, start: float) -> Recipe:
