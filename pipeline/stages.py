@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
 from pipeline.model.vocabulary import vocabulary_size
-from pipeline.processes import on_main, say
+from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
 from pipeline.settings import as_settings, fingerprint
@@ -120,6 +120,7 @@ def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[
         "settings": as_settings(stage.settings),
         "data": list(stage.data),
         "inputs": {need: run.artifact(need).fingerprint() for need in stage.needs},
+        "processes": world_size(),
         **provenance(),
     }
     artifact.begin(manifest)

@@ -13,7 +13,7 @@ from pipeline.train.arguments import micro_batch
 from tests.command_line import ROOT
 
 LAUNCH = ROOT / "recipes" / "launch"
-KINDS = {"gpu": "NO", "ddp": "MULTI_GPU", "ddp_cpu": "MULTI_CPU", "fsdp2": "FSDP", "deepspeed": "DEEPSPEED"}
+KINDS = {"gpu": "NO", "ddp": "MULTI_GPU", "ddp_cpu": "MULTI_GPU", "fsdp2": "FSDP", "deepspeed": "DEEPSPEED"}
 
 
 def test_every_configuration_is_tested_here() -> None:

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.command_line import ROOT
-
-
-def _launch(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    accelerate = Path(sys.executable).with_name("accelerate")
-    config = ROOT / "recipes" / "launch" / "ddp_cpu.yaml"
-    return subprocess.run(
-        [
-            accelerate,
-            "launch",
-            "--config_file",
-            config,
-            "--main_process_port",
-            "0",
-            "-m",
-            "pipeline",
-            *arguments,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=400,
-    )
+from pipeline.artifacts import MANIFEST, read_json
+from tests.command_line import run_two_processes
 
 
 def test_two_processes_reach_the_same_loss(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
-    done = _launch("pretrain", "--recipe", tiny, "--runs", tmp_path)
+    done = run_two_processes("pipeline", "pretrain", "--recipe", tiny, "--runs", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         json.loads((runs / "tiny" / "pretrain" / "metrics.json").read_text())
         for runs in (whole_run, tmp_path)
     )
+    assert read_json(tmp_path / "tiny" / "pretrain" / MANIFEST)["processes"] == 2
     assert abs(one["model"]["loss"] - two["model"]["loss"]) < 1e-3
     logs = [
         [
@@ -57,7 +32,9 @@ def test_two_processes_reach_the_same_loss(tiny: Path, whole_run: Path, tmp_path
 
 def test_two_processes_fine_tune_and_measure(tiny: Path, whole_run: Path, tmp_path: Path) -> None:
     start = whole_run / "tiny" / "pretrain"
-    done = _launch("finetune", "--task", "sentiment", "--recipe", tiny, "--runs", tmp_path, "--model", start)
+    done = run_two_processes(
+        "pipeline", "finetune", "--task", "sentiment", "--recipe", tiny, "--runs", tmp_path, "--model", start
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     one, two = (
         json.loads((runs / "tiny" / "finetune" / "sentiment" / "metrics.json").read_text())
@@ -69,8 +46,15 @@ def test_two_processes_fine_tune_and_measure(tiny: Path, whole_run: Path, tmp_pa
 
 
 def test_an_error_in_the_first_process_ends_all(tiny: Path, tmp_path: Path) -> None:
-    done = _launch(
-        "pretrain", "--recipe", tiny, "--runs", tmp_path, "--corpus.sources", tmp_path / "nothing.txt"
+    done = run_two_processes(
+        "pipeline",
+        "pretrain",
+        "--recipe",
+        tiny,
+        "--runs",
+        tmp_path,
+        "--corpus.sources",
+        tmp_path / "nothing.txt",
     )
     assert done.returncode != 0
     assert "nothing.txt" in done.stderr
