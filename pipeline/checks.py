@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import GroundupError
+from pipeline.processes import shards_weights
 from pipeline.recipe import Finetune, Pretrain, Recipe
 
 
@@ -13,6 +14,7 @@ def check(recipe: Recipe) -> None:
         GroundupError: naming the setting and what to do.
     """
     _check_training("pretrain", recipe.pretrain)
+    _check_pretraining(recipe.pretrain)
     for task, settings in recipe.tasks.items():
         _check_training(f"tasks.{task}", settings)
         _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
@@ -123,4 +125,66 @@ def _check_training(section: str, training: Pretrain | Finetune) -> None:
         f"{section}.warmup",
         f"{training.warmup} is no share",
         "use one between 0 and 1",
+    )
+    _require(
+        training.muon_learning_rate > 0,
+        f"{section}.muon-learning-rate",
+        f"{training.muon_learning_rate} teaches nothing",
+        "use a positive rate, such as 0.02",
+    )
+    _require(
+        all(0 <= beta < 1 for beta in training.betas),
+        f"{section}.betas",
+        f"{training.betas} keep all or more of an average",
+        "use two from 0 to below 1, such as 0.9 0.95",
+    )
+    _require(
+        training.optimizer != "schedule-free" or training.schedule == "constant",
+        f"{section}.schedule",
+        f"schedule-free averages the weights instead of lowering the rate, which {training.schedule} does",
+        f"add --{section}.schedule constant, or take another optimizer",
+    )
+
+
+def _check_pretraining(pretrain: Pretrain) -> None:
+    _require(
+        0 <= pretrain.decay <= 1, "pretrain.decay", f"{pretrain.decay} is no share", "use one between 0 and 1"
+    )
+    _require(
+        pretrain.schedule != "wsd" or pretrain.warmup + pretrain.decay <= 1,
+        "pretrain.decay",
+        f"a warm-up of {pretrain.warmup} and a decay of {pretrain.decay} are more than all steps",
+        f"use a decay of at most {1 - pretrain.warmup:g}",
+    )
+    _require(
+        0 <= pretrain.final_rate <= 1,
+        "pretrain.final-rate",
+        f"{pretrain.final_rate} is no share of the peak rate",
+        "use one between 0 and 1, such as 0.1",
+    )
+    _require(
+        pretrain.final_rate == 0 or pretrain.schedule in ("wsd", "cosine"),
+        "pretrain.final-rate",
+        f"{pretrain.schedule} does not end at a rate of one's choice",
+        "leave it at 0, or use wsd or cosine",
+    )
+    _require(
+        pretrain.z_loss >= 0,
+        "pretrain.z-loss",
+        f"{pretrain.z_loss} would reward what it is there to hold down",
+        "use 0 for none, or a small weight such as 1e-4",
+    )
+
+
+def check_launch(section: str, training: Pretrain | Finetune) -> None:
+    """Refuse an optimiser that this launch cannot run.
+
+    Raises:
+        GroundupError: where weights are sharded and the optimiser needs whole ones.
+    """
+    _require(
+        training.optimizer == "adamw" or not shards_weights(),
+        f"{section}.optimizer",
+        f"{training.optimizer} needs whole weights, and this launch shards them",
+        f"add --{section}.optimizer adamw, or launch with recipes/launch/ddp.yaml",
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from pipeline.checks import check_launch
 from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.families import model_config, round_up
@@ -189,9 +190,9 @@ def _need(stage: str, config: Any, settings: Pretrain | Finetune, length: int, t
 
 
 def _optimizer_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:
-    """Two float32 moments a parameter for AdamW; one for Muon."""
-    muon = isinstance(settings, Pretrain) and settings.optimizer == "muon"
-    return 8.0 * counted.parameters - (4.0 * counted.matrix_parameters if muon else 0.0)
+    """Two float32 numbers a parameter; one where Muon takes it."""
+    in_muon = counted.matrix_parameters if settings.optimizer == "muon" else 0
+    return 8.0 * counted.parameters - 4.0 * in_muon
 
 
 def _shortages(run: Run, needs: Sequence[Need]) -> Iterator[str]:
@@ -217,6 +218,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
         yield from _refusal(load_config, recipe.model.start)
     if recipe.pretrain.steps:
         yield from _refusal(micro_batch, recipe.pretrain.global_batch, recipe.pretrain.micro_batch)
+        yield from _refusal(check_launch, "pretrain", recipe.pretrain)
         for spec in recipe.corpus.sources:
             yield from _refusal(_check_text, spec, recipe.corpus.text_column)
     for task, settings in recipe.tasks.items():
@@ -238,6 +240,7 @@ def _check_text(spec: str, name: str) -> None:
 
 def _check_task(name: str, settings: Finetune, context: int) -> None:
     task = task_named(name, settings)
+    check_launch(f"tasks.{name}", settings)
     micro_batch(settings.global_batch, settings.micro_batch)
     if settings.model:
         load_config(settings.model)

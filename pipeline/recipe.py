@@ -11,6 +11,7 @@ from pipeline.settings import incidental
 Precision = Literal["auto", "float32", "bfloat16"]
 Compile = Literal["auto", "yes", "no"]
 Attention = Literal["auto", "eager", "sdpa", "flex_attention", "flash_attention_2", "flash_attention_3"]
+Optimizer = Literal["muon", "adamw", "schedule-free"]
 
 FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
 
@@ -107,18 +108,24 @@ class Pretrain:
     """Sequences in one optimiser step, over all processes."""
     micro_batch: int = 16
     """Sequences one process holds at a time; the rest of the global batch is accumulated."""
-    optimizer: Literal["muon", "adamw"] = "muon"
-    """muon: Muon for matrices inside the layers, AdamW for the rest. adamw: AdamW for everything."""
+    optimizer: Optimizer = "muon"
+    """muon: Muon for matrices inside the layers, AdamW for the rest. adamw, schedule-free: that for everything."""
     learning_rate: float = 3e-3
     """Peak rate of AdamW."""
     muon_learning_rate: float = 0.02
     """Peak rate of Muon."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    """How much AdamW keeps, at each step, of its averages of the gradient and of the gradient's square."""
     weight_decay: float = 0.01
     """Decoupled weight decay on matrices."""
+    schedule: Literal["wsd", "cosine", "linear", "constant"] = "wsd"
+    """After the warm-up. wsd: constant, then a linear decay. cosine, linear: falling to the end. constant."""
     warmup: float = 0.02
     """Share of the steps in which the rate rises linearly."""
     decay: float = 0.4
-    """Share of the steps, at the end, in which the rate falls linearly to zero."""
+    """Share of the steps, at the end, in which the rate falls with wsd."""
+    final_rate: float = 0.0
+    """Share of the peak rate at which wsd and cosine end."""
     gradient_clipping: float = 1.0
     """Largest global gradient norm."""
     precision: Precision = "auto"
@@ -167,12 +174,20 @@ class Finetune:
     """Examples in one optimiser step, over all processes."""
     micro_batch: int = 32
     """Examples one process holds at a time; the rest of the global batch is accumulated."""
+    optimizer: Optimizer = "adamw"
+    """adamw, schedule-free: that for everything. muon: Muon for matrices inside the layers, AdamW for the rest."""
     learning_rate: float = 5e-4
     """Peak rate of AdamW."""
+    muon_learning_rate: float = 3e-3
+    """Peak rate of Muon."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """How much AdamW keeps, at each step, of its averages of the gradient and of the gradient's square."""
     weight_decay: float = 0.01
     """Decoupled weight decay on matrices."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """After the warm-up. linear: falling to zero at the end. constant."""
     warmup: float = 0.1
-    """Share of the steps in which the rate rises linearly; after it, it falls linearly to zero."""
+    """Share of the steps in which the rate rises linearly."""
     gradient_clipping: float = 1.0
     """Largest global gradient norm."""
     precision: Precision = "auto"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.artifacts import Artifact, read_json, write_json
+from pipeline.checks import check_launch
 from pipeline.errors import GroundupError, nearest
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import on_main, say, world_size
@@ -36,6 +37,8 @@ class Stage:
     """Sources it reads; what they hold is part of the fingerprint."""
     every_process: bool = False
     """Whether all processes take part (training) or the first one works and the others wait."""
+    check: Callable[[], None] = lambda: None
+    """Raises what would fail here, asked before the stages that it needs begin."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ class Run:
             raise GroundupError(
                 f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages)
             )
-        for stage in _chain(stages, name):
+        chain = _chain(stages, name)
+        on_main(lambda: _check_ahead(self, chain))
+        for stage in chain:
             _finish(self, stage)
         return self.artifact(name)
 
@@ -88,6 +93,16 @@ def _chain(stages: Mapping[str, Stage], name: str) -> list[Stage]:
     """A stage after all that it needs, each once."""
     before = [stage for need in stages[name].needs for stage in _chain(stages, need)]
     return [*{stage.name: stage for stage in before}.values(), stages[name]]
+
+
+def _check_ahead(run: Run, chain: Sequence[Stage]) -> None:
+    """Refuse what a later stage would, unless that stage is done and will not run."""
+    for stage in chain:
+        try:
+            stage.check()
+        except GroundupError:
+            if not run.is_finished(stage.name):
+                raise
 
 
 def _finish(run: Run, stage: Stage) -> None:
@@ -196,7 +211,14 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
 
     recipe = run.recipe
     settings = {"seed": recipe.seed, "model": recipe.model, "pretrain": recipe.pretrain}
-    return Stage("pretrain", needs, settings, work, every_process=True)
+    return Stage(
+        "pretrain",
+        needs,
+        settings,
+        work,
+        every_process=True,
+        check=lambda: check_launch("pretrain", recipe.pretrain),
+    )
 
 
 def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
@@ -215,4 +237,5 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         work=work,
         data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
         every_process=True,
+        check=lambda: check_launch(f"tasks.{task}", settings),
     )

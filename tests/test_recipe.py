@@ -41,12 +41,25 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, corpus=Corpus(sources=("a",), longest_document=50)), "--corpus.longest-document"),
         (replace(SOUND, executor=Executor(kind="slurm")), "--executor.partition"),
         (replace(SOUND, tasks={"qa": Finetune(learning_rate=-1)}), "--tasks.qa.learning-rate"),
+        (replace(SOUND, tasks={"qa": Finetune(optimizer="schedule-free")}), "--tasks.qa.schedule"),
+        (replace(SOUND, pretrain=Pretrain(optimizer="schedule-free")), "--pretrain.schedule"),
+        (replace(SOUND, pretrain=Pretrain(muon_learning_rate=0.0)), "--pretrain.muon-learning-rate"),
+        (replace(SOUND, pretrain=Pretrain(betas=(0.9, 1.0))), "--pretrain.betas"),
+        (replace(SOUND, pretrain=Pretrain(warmup=0.5, decay=0.6)), "--pretrain.decay"),
+        (replace(SOUND, pretrain=Pretrain(schedule="linear", decay=-0.1)), "--pretrain.decay"),
+        (replace(SOUND, pretrain=Pretrain(final_rate=1.5)), "--pretrain.final-rate"),
+        (replace(SOUND, pretrain=Pretrain(schedule="linear", final_rate=0.1)), "--pretrain.final-rate"),
+        (replace(SOUND, pretrain=Pretrain(z_loss=-1e-4)), "--pretrain.z-loss"),
     ],
 )
 def test_impossible_combinations_are_refused(broken: Recipe, setting: str) -> None:
     with pytest.raises(GroundupError) as refusal:
         check(broken)
     assert refusal.value.where == setting
+
+
+def test_schedule_free_takes_a_constant_rate() -> None:
+    check(replace(SOUND, pretrain=Pretrain(optimizer="schedule-free", schedule="constant")))
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:

@@ -12,15 +12,16 @@ from pipeline.errors import GroundupError
 from pipeline.model.machine import Choice
 from pipeline.processes import world_size
 from pipeline.recipe import Finetune, Pretrain
+from pipeline.train.schedule import schedule_arguments
 
 
 def training_arguments(
     settings: Pretrain | Finetune, choice: Choice, checkpoints: Path, seed: int, **others: Any
 ) -> TrainingArguments:
-    """The arguments that both kinds of training share.
+    """The arguments that both kinds of training share; rates and decay are the optimiser's own.
 
     Args:
-        settings: steps, batches, rates.
+        settings: steps, batches, schedule.
         choice: how to compute.
         checkpoints: directory for checkpoints.
         seed: of initialisation and dropout; the order of the data is the data set's own.
@@ -35,15 +36,12 @@ def training_arguments(
         max_steps=settings.steps,
         per_device_train_batch_size=micro,
         gradient_accumulation_steps=accumulated,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        warmup_steps=round(settings.warmup * settings.steps),
+        **schedule_arguments(settings),
         max_grad_norm=settings.gradient_clipping,
         bf16=choice.bfloat16,
         torch_compile=choice.compiles,
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
-        optim="adamw_torch_fused",
         train_sampling_strategy="sequential",
         logging_steps=settings.log_every,
         save_steps=settings.checkpoint_every,

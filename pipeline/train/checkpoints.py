@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from transformers import (
     PrinterCallback,
@@ -31,6 +32,7 @@ def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
     """
     stop = StopWhenAsked()
     trainer.add_callback(stop)
+    trainer.add_callback(SaveAverage())  # last, when every other has said whether to save
     trainer.remove_callback(PrinterCallback)  # our own bar and log say it
     checkpoint = last_checkpoint(checkpoints)
     with stop.listening():
@@ -49,6 +51,24 @@ def _is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+class SaveAverage(TrainerCallback):
+    """Saves the averaged weights of a schedule-free optimiser; of any other, the weights as they are.
+
+    The Trainer itself switches to the average to evaluate, and back before each step.
+    """
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        optimizer: Any = None,
+        **_: object,
+    ) -> None:
+        if control.should_save or control.should_training_stop:
+            optimizer.eval()
 
 
 class StopWhenAsked(TrainerCallback):

@@ -31,6 +31,8 @@ from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.train.arguments import training_arguments
 from pipeline.train.checkpoints import train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples, training_order
+from pipeline.train.optimizer import optimizer_factory
+from pipeline.train.per_example import PerExampleTrainer
 from pipeline.train.watch import Bar, Log
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -134,11 +136,12 @@ class Bench:
         choice = Choice(takes_bfloat16(settings.precision), compiles=False, attention="sdpa")
         use_physical_cores()
         set_seed(self.seed)
-        trainer = Trainer(
+        trainer = trainer_class(self.features[0])(
             model=model,
-            args=training_arguments(settings, choice, checkpoints, self.seed, lr_scheduler_type="linear"),
+            args=training_arguments(settings, choice, checkpoints, self.seed),
             train_dataset=self.features.select(order),
             data_collator=_collator(self.tokenizer, self.features[0]),
+            optimizer_cls_and_kwargs=optimizer_factory(settings),
             callbacks=[
                 Log(self.out.path / LOG, tokens_per_step, {"run": row}),
                 Bar(f"{self.task.name} {row}", tokens_per_step),
@@ -178,9 +181,18 @@ def _pretrained(
     return model
 
 
+def trainer_class(feature: Mapping[str, Any]) -> type[Trainer]:
+    """The Trainer whose loss is the mean over the targets of a global batch, however it is divided."""
+    return Trainer if _has_target_per_token(feature) else PerExampleTrainer
+
+
+def _has_target_per_token(feature: Mapping[str, Any]) -> bool:
+    return isinstance(feature.get("labels"), list)
+
+
 def _collator(tokenizer: PreTrainedTokenizerBase, feature: Mapping[str, Any]) -> Any:
     """Pad to the longest of the batch; labels too where there is one a token."""
-    if isinstance(feature.get("labels"), list):
+    if _has_target_per_token(feature):
         return DataCollatorForSeq2Seq(tokenizer, padding=True)
     return DataCollatorWithPadding(tokenizer, padding=True)
 

@@ -20,19 +20,18 @@ from transformers import (
 )
 
 from pipeline.artifacts import LOG, Artifact
-from pipeline.errors import GroundupError
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.model.cost import cost
 from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import choose, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
-from pipeline.processes import on_main, say, shards_weights
-from pipeline.recipe import Pretrain, Recipe
+from pipeline.processes import on_main, say
+from pipeline.recipe import Recipe
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
 from pipeline.train.blocks import EvaluationRows, TrainingRows
 from pipeline.train.checkpoints import train_or_resume
-from pipeline.train.optimizer import build_muon
+from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.trainer import CausalTrainer
 from pipeline.train.watch import Bar, Log, Samples, read_log
 
@@ -49,10 +48,6 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     settings = recipe.pretrain
     if settings.steps == 0:
         return _take_published(recipe.model.start, out)
-    if settings.optimizer == "muon" and shards_weights():
-        raise GroundupError(
-            "--pretrain.optimizer", "Muon needs whole matrices, and this launch shards them", "use adamw"
-        )
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
     padding, plans = tokenizer.pad_token_id, out.checkpoints / "rows"
@@ -80,15 +75,13 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
             choice,
             out.checkpoints,
             recipe.seed,
-            lr_scheduler_type="warmup_stable_decay",
-            lr_scheduler_kwargs=_schedule(settings),
             eval_strategy="steps" if settings.evaluate_every else "no",
             eval_steps=settings.evaluate_every or None,
             per_device_eval_batch_size=settings.micro_batch,
         ),
         train_dataset=training,
         eval_dataset=held_out,
-        optimizers=(build_muon(model, settings) if settings.optimizer == "muon" else None, None),
+        optimizer_cls_and_kwargs=optimizer_factory(settings),
         callbacks=[
             log,
             Bar("pretrain", settings.global_batch * context),
@@ -125,11 +118,6 @@ def _held_out_loss(trainer: Trainer) -> float:
     )
     measured = last if last["step"] == trainer.state.global_step else trainer.evaluate()
     return measured["eval_loss"]
-
-
-def _schedule(settings: Pretrain) -> dict[str, Any]:
-    """Linear warm-up, a plateau, linear decay to zero (Hägele et al., 2024)."""
-    return {"num_decay_steps": max(1, round(settings.decay * settings.steps)), "decay_type": "linear"}
 
 
 def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:

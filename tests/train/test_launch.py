@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
 from pipeline.errors import GroundupError
+from pipeline.recipe_files import load_recipe
+from pipeline.stages import Run
 from pipeline.train.arguments import micro_batch
 from tests.command_line import ROOT
 
@@ -62,13 +65,18 @@ def test_a_global_batch_that_does_not_divide_is_refused(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED"])
-def test_muon_is_refused_where_weights_are_sharded(
-    kind: str, tiny: Path, whole_run: Path, monkeypatch: pytest.MonkeyPatch
+def test_optimisers_of_whole_weights_are_refused_where_these_are_sharded(
+    kind: str, tiny: Path, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipeline.artifacts import Artifact
-    from pipeline.recipe_files import load_recipe
-    from pipeline.train.pretrain import pretrain
-
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
-    with pytest.raises(GroundupError, match="Muon needs whole matrices"):
-        pretrain(load_recipe(str(tiny)), whole_run / "tiny" / "tokenizer", Artifact(whole_run / "nothing"))
+    recipe = load_recipe(str(tiny))
+    with pytest.raises(GroundupError, match=r"--pretrain.optimizer: muon needs whole weights"):
+        Run(recipe, tmp_path).finish("finetune/sentiment")
+    assert not list(tmp_path.rglob("manifest.json"))  # also nothing of the corpus, which would come before
+    sentiment = replace(recipe.tasks["sentiment"], optimizer="schedule-free", schedule="constant")
+    changed = replace(recipe, tasks={"sentiment": sentiment})
+    with pytest.raises(
+        GroundupError, match=r"--tasks.sentiment.optimizer: schedule-free needs whole weights"
+    ):
+        Run(changed, whole_run).finish("finetune/sentiment")
+    Run(recipe, whole_run).finish("pretrain")  # Muon too, but done before

@@ -1,0 +1,49 @@
+"""However a global batch is divided, into micro-batches or among processes, its gradient is that of one large batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.command_line import run_two_processes
+from tests.train.small_training import (
+    TRAININGS,
+    Gradients,
+    large_batch_gradients,
+    trained_gradients,
+    trained_weights,
+)
+
+
+def _distance(found: Gradients, wanted: Gradients) -> float:
+    """The largest of all steps, relative to the gradient's norm."""
+
+    def norm(gradient: dict[str, torch.Tensor]) -> float:
+        return float(sum(part.square().sum() for part in gradient.values())) ** 0.5
+
+    return max(
+        norm({name: a[name] - b[name] for name in b}) / norm(b) for a, b in zip(found, wanted, strict=True)
+    )
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 4])
+@pytest.mark.parametrize(("stage", "head"), TRAININGS)
+def test_micro_batches_add_up_to_the_large_batch(stage: str, head: str, micro_batch: int) -> None:
+    # Eleven examples make two global batches of four, and one of three: its last micro-batch is cut short.
+    found = trained_gradients(stage, head, count=11, micro_batch=micro_batch)
+    assert len(found) == 3 and _distance(found, large_batch_gradients(head, 11)) < 1e-6
+
+
+def test_processes_add_up_to_the_large_batch_and_stay_alike(tmp_path: Path) -> None:
+    done = run_two_processes("tests.train.small_training", tmp_path)
+    assert done.returncode == 0, done.stderr
+    (gradients, weights), (_, others) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    for (stage, head), found in gradients.items():
+        assert _distance(found, large_batch_gradients(head, 10)) < 1e-6, stage
+    for optimizer, ends in weights.items():
+        assert all(torch.equal(ends[name], others[optimizer][name]) for name in ends), optimizer
+        if optimizer != "muon":  # it computes in bfloat16, where small differences grow
+            alone = trained_weights(optimizer, micro_batch=2)
+            assert all(torch.allclose(alone[name], ends[name], atol=1e-5) for name in ends), optimizer
