@@ -24,7 +24,7 @@ def test_recipes_that_come_along_are_sound(name: str) -> None:
 
 
 def test_the_recipes_are_those_of_the_readme() -> None:
-    assert recipe_names() == ["base_1b", "chinese", "gpt2_small", "quickstart", "smollm2"]
+    assert recipe_names() == ["base_1b", "chinese", "gpt2_small", "nanogpt", "quickstart", "smollm2"]
 
 
 @pytest.mark.parametrize(
