@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.errors import GroundupError
+import importlib.util
+
+from pipeline.errors import GroundupError, nearest
 from pipeline.processes import shards_weights
-from pipeline.recipe import Finetune, Pretrain, Recipe
+from pipeline.recipe import Finetune, Pretrain, Recipe, Watch
 
 
 def check(recipe: Recipe) -> None:
@@ -15,6 +17,7 @@ def check(recipe: Recipe) -> None:
     """
     _check_training("pretrain", recipe.pretrain)
     _check_pretraining(recipe.pretrain)
+    _check_watch(recipe.watch)
     for task, settings in recipe.tasks.items():
         _check_training(f"tasks.{task}", settings)
         _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
@@ -188,3 +191,58 @@ def check_launch(section: str, training: Pretrain | Finetune) -> None:
         f"{training.optimizer} needs whole weights, and this launch shards them",
         f"add --{section}.optimizer adamw, or launch with recipes/launch/ddp.yaml",
     )
+
+
+def _check_watch(watch: Watch) -> None:
+    _require(
+        watch.peak_teraflops >= 0,
+        "watch.peak-teraflops",
+        f"{watch.peak_teraflops} is negative",
+        "use the data sheet's number, or 0 to let it be found",
+    )
+    if watch.country:
+        _check_country(watch.country)
+    if watch.report_to:
+        _check_trackers(watch.report_to)
+
+
+def _check_country(country: str) -> None:
+    is_code = len(country) == 3 and country.isascii() and country.isalpha() and country.isupper()
+    _require(
+        is_code,
+        "watch.country",
+        f"'{country}' is no code of three letters",
+        "use one such as FRA, USA or CHN",
+    )
+    if importlib.util.find_spec("codecarbon"):
+        from codecarbon.input import DataSource
+
+        known = DataSource().get_global_energy_mix_data()
+        _require(
+            country in known,
+            "watch.country",
+            f"the carbon intensity of '{country}' is not known",
+            nearest(country, known),
+        )
+
+
+def _check_trackers(names: tuple[str, ...]) -> None:
+    # transformers takes a second to import; it is asked only when trackers are named.
+    from transformers.integrations import get_available_reporting_integrations
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    installed = get_available_reporting_integrations()
+    for name in names:
+        _require(
+            name in INTEGRATION_TO_CALLBACK,
+            "watch.report-to",
+            f"transformers knows no tracker '{name}'",
+            nearest(name, INTEGRATION_TO_CALLBACK),
+        )
+        _require(
+            name != "codecarbon",
+            "watch.report-to",
+            "codecarbon measures energy and is no tracker",
+            "leave it out: energy is measured unless you say --watch.no-energy",
+        )
+        _require(name in installed, "watch.report-to", f"{name} is not installed", f"pip install {name}")

@@ -219,7 +219,10 @@ def _dispatch(arguments: list[str]) -> None:
     check(recipe)
     from pipeline.stages import Run
 
-    verb.work(common, Run(recipe, common.runs), options)
+    run = Run(recipe, common.runs)
+    # Trackio reads it once, when it is imported, so that all stages of a run share one directory.
+    os.environ.setdefault("TRACKIO_DIR", str(run.path.absolute() / "trackio"))
+    verb.work(common, run, options)
 
 
 def _help() -> str:

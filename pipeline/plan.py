@@ -15,6 +15,7 @@ from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import takes_bfloat16
+from pipeline.model.peak import H100
 from pipeline.model.published import load_config
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
@@ -31,8 +32,6 @@ from pipeline.train.examples import read_examples
 
 _UTILISATION = 0.4
 """Share of the measured matrix speed that training is taken to reach."""
-_H100 = 989e12
-"""Dense bfloat16 FLOP/s of one H100 SXM by its data sheet: a time to compare with."""
 _BYTES_A_CHARACTER = 2.5
 """Disk of the corpus and tokenizer stages while they work: raw and clean text and signatures, then token shards."""
 _ROWS = 200
@@ -132,7 +131,7 @@ def _print_needs(needs: Sequence[Need], rate: float) -> None:
             f"{need.tokens:,}",
             f"{need.flops:.1e}",
             duration(need.flops / here),
-            duration(need.flops / (_H100 * _UTILISATION)),
+            duration(need.flops / (H100 * _UTILISATION)),
             size(need.memory),
             size(need.disk),
         ]

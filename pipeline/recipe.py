@@ -142,8 +142,8 @@ class Pretrain:
     """Steps between two measurements during training; 0 measures at the end only."""
     checkpoint_every: int = incidental(200)
     """Steps between two checkpoints."""
-    log_every: int = incidental(10)
-    """Steps between two lines of the log."""
+    log_every: int = incidental(0)
+    """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
     prompts: tuple[str, ...] = incidental(())
     """Prompts continued at every measurement, to see the model learn."""
 
@@ -198,8 +198,22 @@ class Finetune:
     """Examples in one batch of prediction."""
     checkpoint_every: int = incidental(200)
     """Steps between two checkpoints."""
-    log_every: int = incidental(10)
-    """Steps between two lines of the log."""
+    log_every: int = incidental(0)
+    """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is measured of trainings, and where it is told. It changes no result, so it is part of no fingerprint."""
+
+    report_to: tuple[str, ...] = ()
+    """Experiment trackers that transformers knows, beside the log: tensorboard, trackio and others."""
+    energy: bool = True
+    """Measure energy, where CodeCarbon is installed."""
+    country: str = ""
+    """Where the machine is (ISO 3166-1, three letters, such as FRA); with it energy is told as CO₂ too."""
+    peak_teraflops: float = 0.0
+    """Peak of one device in 10¹² FLOP/s, for model FLOPs utilisation; 0 takes its data sheet, or measures it."""
 
 
 @dataclass(frozen=True)
@@ -219,4 +233,5 @@ class Recipe:
     executor: Executor = Executor()
     model: Model = Model()
     pretrain: Pretrain = Pretrain()
+    watch: Watch = Watch()
     tasks: Mapping[str, Finetune] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
 from pipeline.settings import as_settings, fingerprint
+from pipeline.startup import work_ended
 
 _DECONTAMINATED = "decontaminated.json"
 
@@ -115,6 +116,7 @@ def _finish(run: Run, stage: Stage) -> None:
         metrics = stage.work(artifact) if stage.every_process else on_main(lambda: stage.work(artifact))
         seconds = round(time.monotonic() - started, 1)
         on_main(lambda: artifact.finish({**manifest, "timings": {"seconds": seconds}}, metrics))
+    work_ended()
     say(f"{stage.name}: finished in {seconds:.0f} s → {artifact.path}")
 
 
@@ -227,7 +229,7 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
         _note_contamination(run, task)
         start = settings.model or str(run.artifact("pretrain").path)
-        return finetune(task, settings, start, run.recipe.held_out, run.recipe.seed, out)
+        return finetune(task, settings, start, run.recipe.held_out, run.recipe.seed, out, run.recipe.watch)
 
     recipe = run.recipe
     return Stage(

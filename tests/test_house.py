@@ -11,7 +11,7 @@ import pytest
 from tests.command_line import ROOT
 
 FLOORS = [
-    ["errors", "provenance"],
+    ["errors", "provenance", "startup"],
     ["settings", "processes", "artifacts", "overrides"],
     ["recipe", "sources"],
     ["checks", "model", "executors", "recipe_files"],

@@ -16,7 +16,8 @@ from tests.command_line import Groundup
 
 @pytest.mark.parametrize("family", ["qwen3", "llama", "gpt2"])
 def test_costs_are_those_of_the_model(family: str) -> None:
-    config = model_config(Model(family=family, depth=3, width=128, context=64), 512)  # type: ignore[arg-type]
+    settings = Model(family=family, depth=3, width=128, context=64)  # type: ignore[arg-type]
+    config = model_config(settings, 512, pad_token_id=0)
     counted = cost(config, 64)
     model = AutoModelForCausalLM.from_config(config)
     assert counted.parameters == model.num_parameters()

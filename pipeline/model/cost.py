@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import transformers
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
@@ -19,21 +21,43 @@ class Cost:
     matrix_parameters: int
     """Those inside the layers: all but the embeddings."""
     flops_per_token: float
-    """Of one training step, forward and backward, with attention and the output layer."""
+    """Of one training step: matrix products of the forward pass and, twice as many, of the backward pass, output
+    layer included. Attention counts with its whole square, as in PaLM (Chowdhery et al., 2022, appendix B), though
+    a causal kernel computes half of it; what is computed again to save memory does not count."""
 
 
-def cost(config: PretrainedConfig, length: int) -> Cost:
-    """Count on a model without weights, over one sequence of ``length`` tokens."""
+def cost(config: PretrainedConfig, length: int, model_class: str = "AutoModelForCausalLM") -> Cost:
+    """Count on a model without weights, over one sequence of ``length`` tokens.
+
+    Args:
+        config: of the model.
+        length: in tokens; a token of a longer sequence costs more, by its attention.
+        model_class: the auto class, which decides the head.
+    """
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+        # The attention of choice may exist on a GPU only; the plain one has the same products. Those of experts
+        # in groups exist in bfloat16 only.
+        model = getattr(transformers, model_class).from_config(
+            copy.deepcopy(config), attn_implementation="eager", dtype=torch.bfloat16
+        )
         ids = torch.zeros(1, length, dtype=torch.long)
-        with FlopCounterMode(display=False) as counter:
-            model(input_ids=ids).logits.sum().backward()
+        with FlopCounterMode(display=False, custom_mapping=_EXPERTS) as counter:
+            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+            sum(tensor.sum() for tensor in output.values()).backward()
     return Cost(
         model.num_parameters(),
         model.num_parameters(exclude_embeddings=True),
         counter.get_total_flops() / length,
     )
+
+
+def _grouped_product(rows: torch.Size, experts: torch.Size, *_: object, **__: object) -> int:
+    """FLOPs where each row is multiplied by the matrix of its expert, and of the gradient of those matrices."""
+    return 2 * rows[0] * rows[1] * experts[-1]
+
+
+_EXPERTS = {torch.ops.aten._grouped_mm: _grouped_product}
+"""What torch's counter does not know."""
 
 
 def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:

@@ -13,7 +13,19 @@ from pipeline.stages import Run
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
 
-BOOKKEEPING = frozenset({"examples", "parameters", "seconds", "steps", "tokens", "tokens_per_second"})
+BOOKKEEPING = frozenset(
+    {
+        "examples",
+        "parameters",
+        "seconds",
+        "steps",
+        "tokens",
+        "tokens_per_second",
+        "mfu",
+        "watt_hours",
+        "co2_grams",
+    }
+)
 """Numbers of metrics.json that say how a row was made and not how good it is."""
 _REPEATED = ("start", "context", "vocabulary")
 """Settings of the tokenizer stage that are the model's, or follow from them."""

@@ -104,7 +104,7 @@ class Section:
 
     @cached_property
     def log(self) -> list[dict[str, Any]]:
-        from pipeline.train.watch import read_log
+        from pipeline.train.watching.log import read_log
 
         return read_log(self.artifact.path / LOG)
 
@@ -164,10 +164,12 @@ class PretrainSection(Section):
         }
         bits = {"model": self.curve("bits_per_byte")}
         pace = {"training": self.curve("tokens_per_second")}
+        utilisation = {"training": self.curve("mfu")}
         drawn = {
             "Loss": lines("Loss by step", loss, "step", "nats per token"),
             "Held-out text": lines("Bits per byte by step", bits, "step", "bits per byte", rivals),
             "Throughput": lines("Throughput by step", pace, "step", "tokens per second"),
+            "Model FLOPs utilisation": lines("Utilisation by step", utilisation, "step", "share of the peak"),
         }
         return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
 
@@ -235,7 +237,7 @@ class TaskSection(Section):
     @property
     def examples(self) -> list[Shown]:
         """A few predictions: the first right and wrong ones where they say which they are, else the first."""
-        from pipeline.train.watch import read_log
+        from pipeline.train.watching.log import read_log
 
         rows = [_shown(row) for row in read_log(self.artifact.path / "predictions.jsonl")]
         wrong = [row for row in rows if row.correct is False]
@@ -269,6 +271,24 @@ class Provenance:
     @property
     def seconds(self) -> float:
         return sum(stage.seconds for stage in self.stages.values())
+
+    @property
+    def energy(self) -> dict[str, float]:
+        """watt_hours and co2_grams of all trainings; each only where no training that was measured lacks it."""
+        rows = [
+            row for stage in self.stages.values() for row in stage.metrics.values() if "watt_hours" in row
+        ]
+        return {
+            name: sum(row[name] for row in rows)
+            for name in ("watt_hours", "co2_grams")
+            if rows and all(name in row for row in rows)
+        }
+
+    @property
+    def energy_from(self) -> list[str]:
+        """How it was found."""
+        logged = [entry for stage in self.stages.values() for entry in stage.log]
+        return list(dict.fromkeys(entry["energy_from"] for entry in logged if "energy_from" in entry))
 
     @property
     def chart(self) -> Markup:

@@ -26,6 +26,9 @@ METRIC_NAMES = {
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L",
+    "mfu": "MFU",
+    "watt_hours": "Wh",
+    "co2_grams": "g of CO₂",
 }
 """Metrics whose name is not their key in words."""
 ABSENT = "–"

@@ -43,10 +43,10 @@ def training_arguments(
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         train_sampling_strategy="sequential",
-        logging_steps=settings.log_every,
+        logging_steps=settings.log_every or log_every(),
+        logging_nan_inf_filter=False,  # it would hide a loss that is no number, and wait for the GPU at every step
         save_steps=settings.checkpoint_every,
         save_total_limit=2,
-        report_to="none",
         disable_tqdm=True,
         dataloader_pin_memory=torch.cuda.is_available(),
         **others,
@@ -68,3 +68,8 @@ def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
         )
     micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
     return micro, share // micro
+
+
+def log_every() -> int:
+    """Steps between two lines of the log where nothing is set: a line reads the loss, and so waits for a GPU."""
+    return 10 if torch.cuda.is_available() else 1

@@ -39,10 +39,20 @@ def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
+def resumes_at(checkpoints: Path) -> int:
+    """The step that training will go on from; 0 where it begins."""
+    checkpoint = last_checkpoint(checkpoints)
+    return _step(checkpoint) if checkpoint else 0
+
+
 def last_checkpoint(directory: Path) -> Path | None:
     """The newest whole checkpoint, or None; the Trainer writes its state last, so a torn one has none."""
-    found = sorted(directory.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True)
+    found = sorted(directory.glob("checkpoint-*"), key=_step, reverse=True)
     return next((path for path in found if _is_whole(path)), None)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _is_whole(checkpoint: Path) -> bool:
@@ -104,5 +114,5 @@ class StopWhenAsked(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> TrainerControl:
         if self.asked:
-            control.should_save = control.should_training_stop = True
+            control.should_log = control.should_save = control.should_training_stop = True
         return control

@@ -16,7 +16,6 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
     set_seed,
 )
 
@@ -25,22 +24,35 @@ from pipeline.errors import GroundupError
 from pipeline.model.machine import Choice, on_device, takes_bfloat16, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
 from pipeline.processes import on_main, say
-from pipeline.recipe import Finetune
+from pipeline.recipe import Finetune, Watch
+from pipeline.startup import work_ended
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.train.arguments import training_arguments
-from pipeline.train.checkpoints import train_or_resume
+from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples, training_order
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
-from pipeline.train.watch import Bar, Log
+from pipeline.train.watching.bar import Bar
+from pipeline.train.watching.log import Log
+from pipeline.train.watching.meter import Meter, flops_per_token, meter_of
+from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
+from pipeline.train.watching.trainer import MeteredTrainer
 
 Metrics = Mapping[str, Mapping[str, Any]]
 _RESULT = "result.json"
 _TRAINED = "trained"
 
 
-def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact) -> Metrics:
+def finetune(
+    name: str,
+    settings: Finetune,
+    start: str,
+    held_out: float,
+    seed: int,
+    out: Artifact,
+    watch: Watch = Watch(),  # noqa: B008 - frozen
+) -> Metrics:
     """Fine-tune for one task, predict the whole held-out part and score it.
 
     Args:
@@ -50,6 +62,7 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
         held_out: share of groups that is held out where the data brings no such part.
         seed: of split, order and initialisation.
         out: directory of the stage.
+        watch: what is measured while it trains.
 
     Returns:
         Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines.
@@ -62,7 +75,7 @@ def finetune(name: str, settings: Finetune, start: str, held_out: float, seed: i
     model = _pretrained(task, tokenizer, start, parts.train)
     needed = settings.steps * settings.global_batch
     features = encode(task, parts.train, tokenizer, model.config, needed, seed)
-    bench = Bench(task, tokenizer, parts, features, seed, out)
+    bench = Bench(task, tokenizer, parts, features, seed, out, watch)
 
     results = {"model": bench.measure("model", model)}
     if settings.from_scratch:
@@ -98,6 +111,7 @@ class Bench:
     """A ``datasets.Dataset`` of what is trained on."""
     seed: int
     out: Artifact
+    watch: Watch
 
     def measure(self, row: str, model: PreTrainedModel) -> Result:
         """Train a model and judge its predictions; what was measured before an interruption stands."""
@@ -105,21 +119,24 @@ class Bench:
         if (checkpoints / _RESULT).is_file():
             return Result(**read_json(checkpoints / _RESULT))
         began = time.monotonic()
-        weights = self._train(row, model, checkpoints)
+        meter = self._train(row, model, checkpoints)
 
         def predict() -> Result:
-            trained = on_device(load_model(str(weights), self.task.model_class))
+            trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.model_class))
             trained.generation_config = _generation(self.task, self.tokenizer, trained)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             result = self.judge(predictions)
             result.metrics["parameters"] = trained.num_parameters()
             result.metrics["seconds"] = time.monotonic() - began
+            result.metrics.update(meter.energy_spent())
             if row == "model":
                 self._save(trained, predictions)
             write_json(checkpoints / _RESULT, {"metrics": result.metrics, "details": result.details})
             return result
 
-        return on_main(predict)
+        measured = on_main(predict)
+        work_ended()
+        return measured
 
     def judge(self, predictions: Sequence[Prediction]) -> Result:
         """Score predictions of the held-out part."""
@@ -127,30 +144,41 @@ class Bench:
         scores = {**self.task.score(held_out, predictions), "examples": len(held_out)}
         return Result(scores, self.task.details(held_out, predictions))
 
-    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Path:
-        """Directory of the trained weights: whole, also where each process held a part of them."""
+    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Meter:
+        """Train and save the weights: whole, also where each process holds a part of them.
+
+        Returns:
+            What measured the training.
+        """
         settings = self.task.settings
         lengths = [len(ids) for ids in self.features["input_ids"]]
         order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
-        tokens_per_step = sum(lengths) / len(lengths) * settings.global_batch
         choice = Choice(takes_bfloat16(settings.precision), compiles=False, attention="sdpa")
         use_physical_cores()
+        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
         set_seed(self.seed)
         trainer = trainer_class(self.features[0])(
             model=model,
-            args=training_arguments(settings, choice, checkpoints, self.seed),
+            args=training_arguments(
+                settings,
+                choice,
+                checkpoints,
+                self.seed,
+                **tracker_arguments(self.watch.report_to, self.out, row),
+            ),
             train_dataset=self.features.select(order),
             data_collator=_collator(self.tokenizer, self.features[0]),
             optimizer_cls_and_kwargs=optimizer_factory(settings),
             callbacks=[
-                Log(self.out.path / LOG, tokens_per_step, {"run": row}),
-                Bar(f"{self.task.name} {row}", tokens_per_step),
+                Log(self.out.path / LOG, {"run": row}),
+                Bar(f"{self.task.name} {row}"),
+                *tracker_callbacks(self.watch.report_to, self.out, resumes_at(checkpoints), row),
             ],
+            meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
         )
         train_or_resume(trainer, checkpoints)
-        weights = checkpoints / _TRAINED
-        trainer.save_model(str(weights))
-        return weights
+        trainer.save_model(str(checkpoints / _TRAINED))
+        return trainer.meter
 
     def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction]) -> None:
         with self.out.writing() as beside:
@@ -181,9 +209,9 @@ def _pretrained(
     return model
 
 
-def trainer_class(feature: Mapping[str, Any]) -> type[Trainer]:
+def trainer_class(feature: Mapping[str, Any]) -> type[MeteredTrainer]:
     """The Trainer whose loss is the mean over the targets of a global batch, however it is divided."""
-    return Trainer if _has_target_per_token(feature) else PerExampleTrainer
+    return MeteredTrainer if _has_target_per_token(feature) else PerExampleTrainer
 
 
 def _has_target_per_token(feature: Mapping[str, Any]) -> bool:

@@ -25,8 +25,11 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self._link()
 
     def _link(self) -> None:
-        """Share the groups with the parts, so that a schedule set on this reaches them."""
+        """Share the groups with the parts, so that a schedule set on this reaches them; each has its part's name."""
         self.param_groups = [group for part in self.parts.values() for group in part.param_groups]
+        for name, part in self.parts.items():
+            for group in part.param_groups:
+                group["name"] = name
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import Trainer
+
+from pipeline.train.watching.trainer import MeteredTrainer
 
 
-class PerExampleTrainer(Trainer):
+class PerExampleTrainer(MeteredTrainer):
     """Weighs each micro-batch by its examples: accumulated, they give the mean over the global batch.
 
     These heads return the mean over a micro-batch. Some take the Trainer's ``num_items_in_batch`` and do not divide

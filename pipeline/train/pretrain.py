@@ -15,7 +15,6 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Trainer,
     set_seed,
 )
 
@@ -30,10 +29,14 @@ from pipeline.recipe import Recipe
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
 from pipeline.train.blocks import EvaluationRows, TrainingRows
-from pipeline.train.checkpoints import train_or_resume
+from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.trainer import CausalTrainer
-from pipeline.train.watch import Bar, Log, Samples, read_log
+from pipeline.train.watching.bar import Bar
+from pipeline.train.watching.log import Log
+from pipeline.train.watching.meter import meter_of
+from pipeline.train.watching.samples import Samples
+from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -43,7 +46,7 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
 
     Returns:
         Rows ``model``, ``unigram`` and ``xz`` with ``bits_per_byte``; the model's also with loss (nats
-        per token), tokens per second, seconds, parameters, tokens and steps.
+        per token), tokens per second, model FLOPs utilisation, seconds, parameters, tokens, steps and energy.
     """
     settings = recipe.pretrain
     if settings.steps == 0:
@@ -61,11 +64,12 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
     use_physical_cores()
     set_seed(recipe.seed)
     model = _start(recipe, tokenizer)
-    flops = cost(model.config, context).flops_per_token * rows * context
+    per_token = cost(model.config, context).flops_per_token
+    flops = per_token * rows * context
     choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
     set_attention(model, choice.attention)
     say(f"pretrain: {choice}")
-    log = Log(out.path / LOG, settings.global_batch * context, {})
+    log = Log(out.path / LOG, {})
     trainer = CausalTrainer(
         model,
         len(held_out.predicted) / (math.log(2) * size),
@@ -75,18 +79,21 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
             choice,
             out.checkpoints,
             recipe.seed,
-            eval_strategy="steps" if settings.evaluate_every else "no",
-            eval_steps=settings.evaluate_every or None,
+            eval_strategy="steps",
+            eval_steps=settings.evaluate_every or settings.steps,  # the last step is measured in any case
             per_device_eval_batch_size=settings.micro_batch,
+            **tracker_arguments(recipe.watch.report_to, out),
         ),
         train_dataset=training,
         eval_dataset=held_out,
         optimizer_cls_and_kwargs=optimizer_factory(settings),
         callbacks=[
             log,
-            Bar("pretrain", settings.global_batch * context),
+            Bar("pretrain"),
             Samples(settings.prompts, tokenizer, log),
+            *tracker_callbacks(recipe.watch.report_to, out, resumes_at(out.checkpoints)),
         ],
+        meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
     )
     train_or_resume(trainer, out.checkpoints)
     loss = _held_out_loss(trainer)
@@ -101,23 +108,20 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         "model": {
             "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
             "loss": loss,
-            **_pace(out.path / LOG),
+            **trainer.meter.speed(),
             "parameters": model.num_parameters(),
             "tokens": seen,
             "steps": settings.steps,
+            **trainer.meter.energy_spent(),
         },
         "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
         "xz": {"bits_per_byte": xz_bits_per_byte(text)},
     }
 
 
-def _held_out_loss(trainer: Trainer) -> float:
-    """Of the finished model; measured already when a measurement fell on the last step."""
-    last = next(
-        (entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry), {"step": -1}
-    )
-    measured = last if last["step"] == trainer.state.global_step else trainer.evaluate()
-    return measured["eval_loss"]
+def _held_out_loss(trainer: CausalTrainer) -> float:
+    """Of the finished model, which the last measurement was of."""
+    return next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
 
 
 def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
@@ -148,12 +152,6 @@ def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Artif
     with out.writing() as beside:
         model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
-
-
-def _pace(log: Path) -> dict[str, float]:
-    steps = [entry for entry in read_log(log) if "tokens_per_second" in entry]
-    last = steps[-1]
-    return {"tokens_per_second": last["tokens"] / last["seconds"], "seconds": last["seconds"]}
 
 
 def _take_published(start: str, out: Artifact) -> Metrics:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import EvalPrediction, PreTrainedModel, Trainer
+from transformers import EvalPrediction, PreTrainedModel
 
 from pipeline.processes import shards_weights
 from pipeline.train.loss import CausalLoss, defer_head, row_losses
+from pipeline.train.watching.trainer import MeteredTrainer
 
 
-class CausalTrainer(Trainer):
-    """``Trainer`` with ``CausalLoss``; its evaluation is exact whatever number of targets each row has.
+class CausalTrainer(MeteredTrainer):
+    """``MeteredTrainer`` with ``CausalLoss``; its evaluation is exact whatever number of targets each row has.
 
     Args:
         model: a causal language model.
         bits_per_nat: bits per byte of the held-out text that one nat per token amounts to.
         z_loss: see ``CausalLoss``.
-        options: what ``Trainer`` takes.
+        options: what ``MeteredTrainer`` takes.
     """
 
     def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
