@@ -34,13 +34,16 @@ CORPUS: dict[str, dict[str, Any]] = {
 DROPPED = {"too_short": [{"text": f"{EVIL} too short", "source": "a.csv", "place": "a.csv line 7"}]}
 TOKENIZER = {"model": {"vocabulary": 8192, "bytes_per_token": 3.875, "train_tokens": 300_000}}
 PRETRAIN = {
-    "model": {"bits_per_byte": 1.75, "loss": 3.5, "parameters": 7_654_321, "tokens": 98_304, "steps": 60},
+    "model": {
+        "bits_per_byte": 1.75, "loss": 3.5, "parameters": 7_654_321, "tokens": 98_304, "steps": 60,
+        "watt_hours": 1.25, "co2_grams": 0.5,
+    },
     "unigram": {"bits_per_byte": 4.5},
     "xz": {"bits_per_byte": 1.5},
-}
+}  # fmt: skip
 TASKS: dict[str, dict[str, dict[str, float]]] = {
     "sentiment": {
-        "model": {"accuracy": 0.8125, "macro_f1": 0.75, "examples": 16},
+        "model": {"accuracy": 0.8125, "macro_f1": 0.75, "examples": 16, "watt_hours": 0.25, "co2_grams": 0.1},
         "from_scratch": {"accuracy": 0.75, "macro_f1": 0.7, "examples": 16},
         "majority": {"accuracy": 0.5, "examples": 16},
         "tfidf_logistic_regression": {"accuracy": 0.875, "macro_f1": 0.87, "examples": 16},
@@ -76,7 +79,8 @@ def _corpus(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _pretrain(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
-    steps = [{"step": s, "loss": 9 / math.sqrt(s), "tokens_per_second": 5000.0 + s} for s in range(1, 61)]
+    pace = [{"tokens_per_second": 5000.0 + s, "mfu": 0.4 + s / 1000, "energy_from": EVIL} for s in range(60)]
+    steps = [{"step": s, "loss": 9 / math.sqrt(s), **told} for s, told in enumerate(pace, 1)]
     measured = [{"step": s, "bits_per_byte": 4 - s / 30, "eval_loss": 8 - s / 15} for s in (20, 40, 60)]
     told = [{"step": s, "samples": [{"prompt": "The film", "text": f"{EVIL} {s}"}]} for s in (20, 40, 60)]
     write_text(out.path / "log.jsonl", _log([*steps, *measured, *told]))
@@ -125,7 +129,7 @@ def _section(page: str, name: str) -> str:
 def test_every_stage_has_its_section_with_a_chart(page: str) -> None:
     for name in ("pretrain", *TASKS, "corpus", "provenance"):
         assert "<svg" in _section(page, name), name
-    assert _section(page, "pretrain").count("<svg") == 3
+    assert _section(page, "pretrain").count("<svg") == 4
 
 
 def test_numbers_of_the_run_stand_on_it(page: str) -> None:
@@ -135,6 +139,11 @@ def test_numbers_of_the_run_stand_on_it(page: str) -> None:
     assert all(text in corpus for text in ("1,234,567", "email", "package:some_reviews", "near duplicates"))
     assert all(text in corpus for text in ("too short", "Documents by language", "below 1,024"))
     assert '<td class="number">–</td>' in _section(page, "summarization")
+
+
+def test_energy_is_the_sum_of_all_trainings_and_says_what_it_is_from(page: str) -> None:
+    said = re.search(r"<p>([^<]*) Wh, ([^<]*) g of CO₂, by CodeCarbon: ([^<]*)\.</p>", page)
+    assert said is not None and said.groups()[:2] == ("1.500", "0.600") and "alert" in said[3]
 
 
 def test_what_beats_the_model_is_said_and_only_that(page: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from pipeline.train.checkpoints import last_checkpoint, train_or_resume
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.samples import Samples
+from tests.command_line import ROOT
 from tests.train.watched import (
     BATCH,
     FLOPS,
@@ -23,6 +27,7 @@ from tests.train.watched import (
     Tokens,
     letters,
     logged,
+    train_with_everything,
     watched_trainer,
 )
 
@@ -92,6 +97,26 @@ def test_after_an_interruption_every_step_is_there_once(tmp_path: Path) -> None:
         assert one == other
     seconds = [entry["seconds"] for entry in logged(broken, "seconds")]
     assert seconds == sorted(seconds)
+
+
+def test_two_processes_tell_what_one_does(tmp_path: Path) -> None:
+    train_with_everything(tmp_path / "one")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, "-m", "tests.train.watched", tmp_path / "two"],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for field in ("tokens", "learning_rate_muon", "samples", "loss", "grad_norm", "eval_loss"):
+        one, two = ([(e["step"], e[field]) for e in logged(tmp_path / run, field)] for run in ("one", "two"))
+        assert [step for step, _ in one] == [step for step, _ in two]
+        assert field == "samples" or [v for _, v in one] == pytest.approx([v for _, v in two], rel=1e-3)
+    assert logged(tmp_path / "two", "co2_grams")[-1]["co2_grams"] > 0
+    assert len(list((tmp_path / "two").glob("energy-*.json"))) == 1  # one process of the machine measures it
 
 
 def test_a_checkpoint_between_two_lines_has_a_line_of_its_own(tmp_path: Path) -> None:

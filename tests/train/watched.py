@@ -1,7 +1,8 @@
-"""A training of a few steps that is watched: a tiny model on random tokens."""
+"""A training of a few steps that is watched: a tiny model on random tokens; as a program, in many processes too."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from transformers import (
 )
 
 from pipeline.model.families import model_config
+from pipeline.processes import world_size
 from pipeline.recipe import Model, Pretrain
 from pipeline.train.optimizer import optimizer_factory
+from pipeline.train.watching.energy import Energy
 from pipeline.train.watching.log import Log, read_log
 from pipeline.train.watching.meter import Meter
+from pipeline.train.watching.samples import Samples
 from pipeline.train.watching.trainer import MeteredTrainer
 
 LENGTH, BATCH, FLOPS, PEAK = 16, 2, 1000.0, 1e9
@@ -78,7 +82,7 @@ def watched_trainer(
         args=TrainingArguments(
             output_dir=str(directory / "checkpoints"),
             max_steps=steps,
-            per_device_train_batch_size=BATCH,
+            per_device_train_batch_size=BATCH // world_size(),
             lr_scheduler_type="linear",
             train_sampling_strategy="sequential",
             logging_steps=1,
@@ -107,3 +111,14 @@ def letters() -> PreTrainedTokenizerFast:
 def logged(directory: Path, field: str) -> list[dict[str, Any]]:
     """Lines of the log that say something."""
     return [entry for entry in read_log(directory / "log.jsonl") if field in entry]
+
+
+def train_with_everything(directory: Path) -> None:
+    """Measurements, samples and energy."""
+    samples = Samples(("abc", "b"), letters(), Log(directory / "log.jsonl", {}), new_tokens=3)
+    meter = Meter(FLOPS, PEAK, Energy("FRA", directory))
+    watched_trainer(directory, held_out=Tokens(4), callbacks=[samples], meter=meter).train()
+
+
+if __name__ == "__main__":
+    train_with_everything(Path(sys.argv[1]))
