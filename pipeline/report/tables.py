@@ -36,6 +36,8 @@ _MODEL = "model"
 _WIDE = 10_000
 """Columns of an output that is no terminal: nothing is wrapped or cut."""
 _ONE_DIGIT = frozenset({"seconds", "tokens_per_second"})
+_BELOW = ("mfu", "watt_hours", "co2_grams")
+"""Metrics of trainings that stand under the table on the terminal, which is narrow."""
 _COUNTS = frozenset({"support"})
 """Counts that a library gives as floating-point numbers."""
 
@@ -72,6 +74,10 @@ def print_metrics(artifact: Artifact) -> None:
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
     print_table(Text(stage, style="bold"), _table(metrics))
+    for name in _BELOW:
+        told = [f"{row} {number(values[name], name)}" for row, values in metrics.items() if name in values]
+        if told:
+            print(f"{words(name)} of the training: {', '.join(told)}")
     for sentence in verdicts(stage, metrics):
         print(sentence)
     details = artifact.path / "details.json"
@@ -154,7 +160,7 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
 
 def _table(metrics: Metrics) -> Table:
     if _MODEL in metrics:
-        names = columns(metrics)
+        names = [name for name in columns(metrics) if name not in _BELOW]
         rows = [[row, *(number(values.get(n), n) for n in names)] for row, values in metrics.items()]
         return drawn(["", *names], rows)
     counts = [

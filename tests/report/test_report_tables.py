@@ -18,8 +18,9 @@ SENTIMENT = {
         "examples": 2500,
         "parameters": 6_812_345,
         "seconds": 61.26,
+        "watt_hours": 1.25,
     },
-    "from_scratch": {"accuracy": 0.75, "macro_f1": 0.7421875, "examples": 2500},
+    "from_scratch": {"accuracy": 0.75, "macro_f1": 0.7421875, "examples": 2500, "watt_hours": 1.0},
     "tfidf_logistic_regression": {"accuracy": 0.871, "examples": 2500},
 }
 
@@ -42,6 +43,7 @@ def test_a_row_for_each_rival_and_a_column_for_each_metric(
     assert cells["model"] == ["0.812", "0.800", "2,500", "6,812,345", "61.3"]
     assert cells["from_scratch"] == ["0.750", "0.742", "2,500", "–", "–"]
     assert cells["tfidf_logistic_regression"] == ["0.871", "–", "2,500", "–", "–"]
+    assert "Wh of the training: model 1.250, from_scratch 1.000" in lines
     assert lines[-1] == "The model loses to tfidf_logistic_regression on accuracy: 0.812 against 0.871."
 
 

@@ -60,6 +60,8 @@ class Meter(TrainerCallback):
         )
         self.tokens, self.seconds = last.get("tokens", 0), last.get("seconds", 0.0)
         self._devices = args.world_size * max(1, args.n_gpu)
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
         self._start_line()
         self._step_began = self.clock.now()
 
