@@ -82,6 +82,17 @@ class Artifact:
         files = {str(f.relative_to(self.path)): _facts(f) for f in self._files()}
         write_json(self.path / MANIFEST, {**manifest, "files": files, "complete": True})
 
+    def take_over(self, other: Artifact) -> None:
+        """Be what another finished directory is, by hard links; the manifest last, as ever.
+
+        Files are replaced and never written into, so that whichever of the two is made anew leaves the other.
+        """
+        self.clear()
+        for name in (*other.manifest()["files"], MANIFEST):
+            place = self.path / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.hardlink_to(other.path / name)
+
     def _files(self) -> Iterator[Path]:
         for file in sorted(self.path.rglob("*")):
             if file.is_file() and file.name not in (MANIFEST, _LOCK):

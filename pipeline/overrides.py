@@ -6,13 +6,17 @@ import contextlib
 import dataclasses
 import io
 import itertools
-from typing import TypeVar
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import tyro
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, nearest
 
 T = TypeVar("T")
+
+_TASK = re.compile(r"^--tasks\.[^.]+\.")
 
 
 def long_flags(arguments: list[str], short: dict[str, str], tasks: list[str]) -> list[str]:
@@ -45,6 +49,68 @@ def flags(settings: object, prefix: str = "--") -> list[str]:
         else:
             found.append(flag)
     return found
+
+
+def spelled(flag: str, value: Any) -> list[str]:
+    """The arguments that give a setting a value, as the parser takes them."""
+    if isinstance(value, bool):
+        section, dot, name = flag.removeprefix("--").rpartition(".")
+        return [flag if value else f"--{section}{dot}no-{name}"]
+    return [flag, *map(str, value)] if isinstance(value, tuple) else [flag, str(value)]
+
+
+def differences(base: object, changed: object) -> list[str]:
+    """The arguments that make ``changed`` of ``base``, a value of the same settings."""
+    pairs = ((flag, value_of(base, flag), value_of(changed, flag)) for flag in flags(base))
+    return [word for flag, old, new in pairs if old != new for word in spelled(flag, new)]
+
+
+def value_of(settings: Any, flag: str) -> Any:
+    """The value of a setting by its long flag."""
+    for name in flag.removeprefix("--").split("."):
+        settings = (
+            settings[name] if isinstance(settings, Mapping) else getattr(settings, name.replace("-", "_"))
+        )
+    return settings
+
+
+def override(
+    program: str,
+    settings: T,
+    arguments: list[str],
+    tasks: list[str],
+    short: dict[str, str] | None = None,
+    known: Sequence[str] = (),
+) -> T:
+    """Settings with all that the arguments override.
+
+    Args:
+        program: whose arguments they are, for what is said when they are wrong.
+        settings: the defaults.
+        arguments: flags and values; ``--finetune.X`` is X of every task in ``tasks``.
+        tasks: the chosen tasks.
+        short: short flags and the settings they stand for.
+        known: flags that are read elsewhere and may have been meant by a misspelt one.
+
+    Raises:
+        GroundupError: for a value that does not fit, and for an unknown setting, naming the nearest right one.
+    """
+    short = short or {}
+    changed, unknown = parse(program, settings, long_flags(arguments, short, tasks))
+    if unknown:
+        flag = unknown[0].split("=")[0]
+        if any(argument.startswith("--finetune.") for argument in arguments):
+            flag = _TASK.sub("--finetune.", flag)
+        raise no_such_setting(program, flag, settings, [*short, *known])
+    return changed
+
+
+def no_such_setting(program: str, flag: str, settings: object, known: Sequence[str] = ()) -> GroundupError:
+    """The refusal of a flag that is none of these settings' nor among the ``known`` ones."""
+    right = flags(settings)
+    right += [_TASK.sub("--finetune.", name) for name in right]
+    where = f"{program.removeprefix('groundup ')} {flag}"
+    return GroundupError(where, "no such setting", nearest(flag, {*right, *known}))
 
 
 def parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.checks import check_launch
@@ -18,6 +18,9 @@ from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
 from pipeline.settings import as_settings, fingerprint
 from pipeline.startup import work_ended
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback
 
 _DECONTAMINATED = "decontaminated.json"
 
@@ -48,6 +51,8 @@ class Run:
 
     recipe: Recipe
     runs: Path
+    callbacks: tuple[TrainerCallback, ...] = ()
+    """What pre-training calls beside its own. They are in no fingerprint: they watch or stop, and change nothing."""
 
     @property
     def path(self) -> Path:
@@ -78,16 +83,24 @@ class Run:
         Raises:
             GroundupError: for a stage that the recipe does not declare, or whatever the stage raises.
         """
+        chain = self.chain(name)
+        on_main(lambda: _check_ahead(self, chain))
+        for stage in chain:
+            _finish(self, stage)
+        return self.artifact(name)
+
+    def chain(self, name: str) -> list[Stage]:
+        """A stage after all that it needs, each once, in order.
+
+        Raises:
+            GroundupError: for a stage that the recipe does not declare.
+        """
         stages = self.stages()
         if name not in stages:
             raise GroundupError(
                 f"recipe '{self.recipe.name}'", f"it declares no stage '{name}'", nearest(name, stages)
             )
-        chain = _chain(stages, name)
-        on_main(lambda: _check_ahead(self, chain))
-        for stage in chain:
-            _finish(self, stage)
-        return self.artifact(name)
+        return _chain(stages, name)
 
 
 def _chain(stages: Mapping[str, Stage], name: str) -> list[Stage]:
@@ -209,7 +222,7 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.train.pretrain import pretrain
 
-        return pretrain(run.recipe, run.artifact("tokenizer").path, out)
+        return pretrain(run.recipe, run.artifact("tokenizer").path, out, run.callbacks)
 
     recipe = run.recipe
     settings = {"seed": recipe.seed, "model": recipe.model, "pretrain": recipe.pretrain}

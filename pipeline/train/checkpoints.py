@@ -24,11 +24,16 @@ from pipeline.errors import Interrupted
 from pipeline.processes import is_main
 
 
+class StoppedEarly(Exception):  # noqa: N818 - stopping is no error
+    """A callback ended a training before its last step; there is no finished model."""
+
+
 def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
     """Train to the end, from the newest whole checkpoint where there is one.
 
     Raises:
         Interrupted: when asked to stop; all is saved then.
+        StoppedEarly: when a callback stopped it, for whoever gave the callback.
     """
     stop = StopWhenAsked()
     trainer.add_callback(stop)
@@ -37,6 +42,8 @@ def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
     checkpoint = last_checkpoint(checkpoints)
     with stop.listening():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step < trainer.args.max_steps:
+        raise StoppedEarly
 
 
 def resumes_at(checkpoints: Path) -> int:

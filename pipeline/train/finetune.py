@@ -67,16 +67,8 @@ def finetune(
     Returns:
         Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines.
     """
-    task = task_named(name, settings)
-    parts = read_examples(task, held_out, seed)
-    tokenizer = load_tokenizer(start)
-    task.prepare_tokenizer(tokenizer)
-    say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
-    model = _pretrained(task, tokenizer, start, parts.train)
-    needed = settings.steps * settings.global_batch
-    features = encode(task, parts.train, tokenizer, model.config, needed, seed)
-    bench = Bench(task, tokenizer, parts, features, seed, out, watch)
-
+    bench, model = bench_for(name, settings, start, held_out, seed, out, watch)
+    task, parts = bench.task, bench.parts
     results = {"model": bench.measure("model", model)}
     if settings.from_scratch:
         set_seed(seed)
@@ -90,6 +82,22 @@ def finetune(
         )
     )
     return {row: result.metrics for row, result in results.items()}
+
+
+def bench_for(
+    name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact, watch: Watch
+) -> tuple[Bench, PreTrainedModel]:
+    """The task's examples, encoded, and the model to start from, with the arguments of ``finetune``."""
+    task = task_named(name, settings)
+    parts = read_examples(task, held_out, seed)
+    tokenizer = load_tokenizer(start)
+    task.prepare_tokenizer(tokenizer)
+    say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
+    set_seed(seed)  # a new head is drawn here, and what ran before in this process must not change it
+    model = _pretrained(task, tokenizer, start, parts.train)
+    needed = settings.steps * settings.global_batch
+    features = encode(task, parts.train, tokenizer, model.config, needed, seed)
+    return Bench(task, tokenizer, parts, features, seed, out, watch), model
 
 
 @dataclass(frozen=True)
@@ -150,6 +158,15 @@ class Bench:
         Returns:
             What measured the training.
         """
+        trainer = self.trainer(row, model, checkpoints)
+        train_or_resume(trainer, checkpoints)
+        trainer.save_model(str(checkpoints / _TRAINED))
+        return trainer.meter
+
+    def trainer(
+        self, row: str, model: PreTrainedModel, checkpoints: Path, **arguments: Any
+    ) -> MeteredTrainer:
+        """A model before its first step; ``arguments`` are the Trainer's, beside what the settings say."""
         settings = self.task.settings
         lengths = [len(ids) for ids in self.features["input_ids"]]
         order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
@@ -157,7 +174,7 @@ class Bench:
         use_physical_cores()
         per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
         set_seed(self.seed)
-        trainer = trainer_class(self.features[0])(
+        return trainer_class(self.features[0])(
             model=model,
             args=training_arguments(
                 settings,
@@ -165,6 +182,7 @@ class Bench:
                 checkpoints,
                 self.seed,
                 **tracker_arguments(self.watch.report_to, self.out, row),
+                **arguments,
             ),
             train_dataset=self.features.select(order),
             data_collator=_collator(self.tokenizer, self.features[0]),
@@ -176,9 +194,6 @@ class Bench:
             ],
             meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
         )
-        train_or_resume(trainer, checkpoints)
-        trainer.save_model(str(checkpoints / _TRAINED))
-        return trainer.meter
 
     def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction]) -> None:
         with self.out.writing() as beside:

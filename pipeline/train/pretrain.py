@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from transformers import (
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    TrainerCallback,
     set_seed,
 )
 
@@ -41,7 +42,9 @@ from pipeline.train.watching.trackers import tracker_arguments, tracker_callback
 Metrics = Mapping[str, Mapping[str, Any]]
 
 
-def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metrics:
+def pretrain(
+    recipe: Recipe, tokenizer_directory: Path, out: Artifact, callbacks: Sequence[TrainerCallback] = ()
+) -> Metrics:
     """Train the recipe's model on the tokenizer stage's shards and save it with its tokenizer.
 
     Returns:
@@ -53,48 +56,10 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         return _take_published(recipe.model.start, out)
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
-    padding, plans = tokenizer.pad_token_id, out.checkpoints / "rows"
-    rows = settings.steps * settings.global_batch
-    on_main(lambda: TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans))
-    training = TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans)
-    held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
+    trainer = trainer_for(recipe, tokenizer, shards, out, callbacks)
+    held_out, parameters = trainer.eval_dataset, trainer.model.num_parameters()
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())
-
-    use_physical_cores()
-    set_seed(recipe.seed)
-    model = _start(recipe, tokenizer)
-    per_token = cost(model.config, context).flops_per_token
-    flops = per_token * rows * context
-    choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
-    set_attention(model, choice.attention)
-    say(f"pretrain: {choice}")
-    log = Log(out.path / LOG, {})
-    trainer = CausalTrainer(
-        model,
-        len(held_out.predicted) / (math.log(2) * size),
-        settings.z_loss,
-        args=training_arguments(
-            settings,
-            choice,
-            out.checkpoints,
-            recipe.seed,
-            eval_strategy="steps",
-            eval_steps=settings.evaluate_every or settings.steps,  # the last step is measured in any case
-            per_device_eval_batch_size=settings.micro_batch,
-            **tracker_arguments(recipe.watch.report_to, out),
-        ),
-        train_dataset=training,
-        eval_dataset=held_out,
-        optimizer_cls_and_kwargs=optimizer_factory(settings),
-        callbacks=[
-            log,
-            Bar("pretrain"),
-            Samples(settings.prompts, tokenizer, log),
-            *tracker_callbacks(recipe.watch.report_to, out, resumes_at(out.checkpoints)),
-        ],
-        meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
-    )
     train_or_resume(trainer, out.checkpoints)
     loss = _held_out_loss(trainer)
     weights = out.checkpoints / "trained"
@@ -109,7 +74,7 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
             "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
             "loss": loss,
             **trainer.meter.speed(),
-            "parameters": model.num_parameters(),
+            "parameters": parameters,
             "tokens": seen,
             "steps": settings.steps,
             **trainer.meter.energy_spent(),
@@ -117,6 +82,69 @@ def pretrain(recipe: Recipe, tokenizer_directory: Path, out: Artifact) -> Metric
         "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
         "xz": {"bits_per_byte": xz_bits_per_byte(text)},
     }
+
+
+def trainer_for(
+    recipe: Recipe,
+    tokenizer: PreTrainedTokenizerBase,
+    shards: Path,
+    out: Artifact,
+    callbacks: Sequence[TrainerCallback] = (),
+    **arguments: Any,
+) -> CausalTrainer:
+    """The recipe's model, data and optimiser before the first step.
+
+    Args:
+        recipe: what to train.
+        tokenizer: with which the shards were encoded.
+        shards: directory with the token shards ``train`` and ``validation``.
+        out: directory for the log and checkpoints.
+        callbacks: called after the recipe's own.
+        arguments: the Trainer's, beside those that follow from the recipe.
+    """
+    settings, context = recipe.pretrain, recipe.model.context
+    padding, plans = tokenizer.pad_token_id, out.checkpoints / "rows"
+    rows = settings.steps * settings.global_batch
+    on_main(lambda: TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans))
+    training = TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans)
+    held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
+    size = len(tokenizer.decode(held_out.predicted).encode())
+
+    use_physical_cores()
+    set_seed(recipe.seed)
+    model = _start(recipe, tokenizer)
+    per_token = cost(model.config, context).flops_per_token
+    flops = per_token * rows * context
+    choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
+    set_attention(model, choice.attention)
+    say(f"pretrain: {choice}")
+    log = Log(out.path / LOG, {})
+    return CausalTrainer(
+        model,
+        len(held_out.predicted) / (math.log(2) * size),
+        settings.z_loss,
+        args=training_arguments(
+            settings,
+            choice,
+            out.checkpoints,
+            recipe.seed,
+            eval_steps=settings.evaluate_every or settings.steps,  # the last step is measured in any case
+            per_device_eval_batch_size=settings.micro_batch,
+            **tracker_arguments(recipe.watch.report_to, out),
+            **{"eval_strategy": "steps", **arguments},
+        ),
+        train_dataset=training,
+        eval_dataset=held_out,
+        optimizer_cls_and_kwargs=optimizer_factory(settings),
+        callbacks=[
+            log,
+            Bar("pretrain"),
+            Samples(settings.prompts, tokenizer, log),
+            *tracker_callbacks(recipe.watch.report_to, out, resumes_at(out.checkpoints)),
+            *callbacks,
+        ],
+        meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
+    )
 
 
 def _held_out_loss(trainer: CausalTrainer) -> float:
