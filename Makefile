@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune run evaluate report chat publish test lint format
+.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate report chat publish test lint format
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sweep,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -40,6 +40,12 @@ pretrain: setup
 
 finetune: setup
 	$(GROUNDUP) finetune --task "$(TASK)" $(COMMON)
+
+rates: setup
+	$(GROUNDUP) rates --task "$(TASK)" $(COMMON)
+
+sweep: setup
+	$(GROUNDUP) sweep $(addprefix --over=,$(OVER)) --task "$(TASK)" $(COMMON)
 
 run: setup
 	$(GROUNDUP) run $(COMMON)

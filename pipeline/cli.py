@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -11,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tyro
+
 from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
-from pipeline.overrides import flags, long_flags, parse
-from pipeline.recipe import Finetune, Recipe
+from pipeline.overrides import differences, flags, override, parse
+from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
 
 if TYPE_CHECKING:
@@ -51,6 +55,28 @@ class Comparison:
 
     compare: tuple[str, ...] | None = None
     """Tokenizers to compare with: paths, Hub names, package:NAME; --compare alone takes SmolLM2's where it is."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What sweep takes beside."""
+
+    over: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A setting to try, once for each: SETTING=A..B, =A..B:log, =A..B:STEP or =ONE,OTHER,…"""
+    trials: int = 12
+    """How many settings are tried, those of a call before included."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What rates takes beside."""
+
+    steps: int = 100
+    """Steps in which the learning rates rise."""
+    lowest: float = 1e-3
+    """Where they begin, as a multiple of the recipe's own."""
+    highest: float = 100.0
+    """Where they end, as a multiple of the recipe's own."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +136,29 @@ def _everything(common: Common, run: Run, options: Nothing) -> None:
     _report(common, run, options)
 
 
+def _sweep(common: Common, run: Run, options: Sweep) -> None:
+    from pipeline.plan import refuse_wrong_data
+    from pipeline.sweep.study import sweep
+
+    if common.task:
+        refuse_wrong_data(run, _tasks(common, run.recipe))
+    sweep(run, common.task, options.over, options.trials, lambda recipe: _command(common, recipe))
+
+
+def _rates(common: Common, run: Run, options: Rates) -> None:
+    from pipeline.sweep.rates import Rise, find_rates
+
+    rise = Rise(options.steps, options.lowest, options.highest)
+    find_rates(run, common.task, rise, lambda recipe: _command(common, recipe))
+
+
+def _command(common: Common, recipe: Recipe) -> str:
+    """The command line that trains with these settings."""
+    verb = ["finetune", "--task", common.task] if common.task else ["pretrain"]
+    where = differences(Common(task=common.task), common)
+    return shlex.join(["groundup", *verb, *where, *differences(load_recipe(common.recipe), recipe)])
+
+
 def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.measure import measure_run
 
@@ -165,6 +214,8 @@ VERBS = {
         _TASK_SHORT,
         needs_task=True,
     ),
+    "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
+    "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
     "run": Verb("everything that the recipe declares, in order", _everything),
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
     "report": Verb("write one page about the run", _report),
@@ -254,24 +305,16 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     if show_help:
         if verb.short:
             print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))
+        if options != Nothing():
+            with contextlib.suppress(SystemExit):  # the parser ends by it, and the recipe's settings follow
+                parse(f"groundup {name}", options, ["--help"])
         parse(f"groundup {name}", recipe, ["--help"])
     if verb.needs_task and not common.task:
         raise GroundupError(
             name, "no task is named", f"use --task with one of: {', '.join(recipe.tasks)}, all"
         )
-    recipe, unknown = parse(f"groundup {name}", recipe, long_flags(rest, verb.short, tasks))
-    if unknown:
-        known = [
-            *flags(recipe),
-            *flags(Common()),
-            *verb.short,
-            *flags(options),
-        ]
-        known += [f"--finetune.{f.name.replace('_', '-')}" for f in dataclasses.fields(Finetune)]
-        flag = unknown[0].split("=")[0]
-        for task in tasks if common.task else ():
-            flag = flag.replace(f"--tasks.{task}.", "--finetune.")
-        raise GroundupError(f"{name} {flag}", "no such setting", nearest(flag, known))
+    known = [*flags(Common()), *flags(options)]
+    recipe = override(f"groundup {name}", recipe, rest, tasks, verb.short, known)
     return common, recipe, options
 
 

@@ -20,7 +20,7 @@ FLOORS = [
     ["train"],
     ["stages"],
     ["report", "inference"],
-    ["plan", "publish"],
+    ["plan", "publish", "sweep"],
     ["cli"],
     ["__main__"],
 ]
