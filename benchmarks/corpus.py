@@ -51,10 +51,11 @@ _TASK = 'dict(summarization=Finetune(data={train!r}, eval_data={held_out!r}, lab
 _PROGRAM = """
 import sys
 from pathlib import Path
+from pipeline.model.scaling import resolved
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 if __name__ == "__main__":
-    Run(load_recipe(sys.argv[1]), Path(sys.argv[2])).finish("corpus")
+    Run(resolved(load_recipe(sys.argv[1])), Path(sys.argv[2])).finish("corpus")
 """
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
+from pipeline.model.scaling import resolved
 from pipeline.overrides import flags, long_flags, parse
 from pipeline.recipe import Finetune, Recipe
 from pipeline.recipe_files import load_recipe
@@ -219,7 +220,7 @@ def _dispatch(arguments: list[str]) -> None:
     check(recipe)
     from pipeline.stages import Run
 
-    verb.work(common, Run(recipe, common.runs), options)
+    verb.work(common, Run(resolved(recipe), common.runs), options)
 
 
 def _help() -> str:

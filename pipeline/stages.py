@@ -12,7 +12,6 @@ from typing import Any
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.checks import check_launch
 from pipeline.errors import GroundupError, nearest
-from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
@@ -46,6 +45,7 @@ class Run:
     """One recipe in one runs directory."""
 
     recipe: Recipe
+    """Resolved (pipeline/model/scaling.py): plain numbers, so that a fingerprint is of all that matters."""
     runs: Path
 
     @property
@@ -196,7 +196,6 @@ def _tokenizer(run: Run) -> Stage:
     settings = {
         "seed": recipe.seed,
         "tokenizer": recipe.tokenizer,
-        "vocabulary": vocabulary_size(recipe),
         "start": recipe.model.start,
         "context": recipe.model.context,
     }

@@ -36,6 +36,12 @@ def cost(config: PretrainedConfig, length: int) -> Cost:
     )
 
 
+def matrix_parameters(config: PretrainedConfig) -> int:
+    """Parameters inside the layers, counted on the model without weights."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config).num_parameters(exclude_embeddings=True)
+
+
 def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
     """Parameters of the token embeddings (and of the output layer, where it is not the same) and of all."""
     with torch.device("meta"):

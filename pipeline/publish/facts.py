@@ -15,8 +15,8 @@ from pipeline.tasks.base import Task
 
 BOOKKEEPING = frozenset({"examples", "parameters", "seconds", "steps", "tokens", "tokens_per_second"})
 """Numbers of metrics.json that say how a row was made and not how good it is."""
-_REPEATED = ("start", "context", "vocabulary")
-"""Settings of the tokenizer stage that are the model's, or follow from them."""
+_REPEATED = ("start", "context")
+"""Settings of the tokenizer stage that are the model's."""
 _SHAPE = (
     "num_hidden_layers",
     "hidden_size",

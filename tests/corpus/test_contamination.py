@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.corpus.contamination import Contaminants
+from pipeline.model.scaling import resolved
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run, _note_contamination
 
@@ -42,7 +43,7 @@ def test_without_held_out_texts_nothing_is_contaminated() -> None:
 def test_task_data_that_came_later_is_mentioned(
     tiny: Path, whole_run: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = Run(load_recipe(str(tiny)), whole_run)
+    run = Run(resolved(load_recipe(str(tiny))), whole_run)
     _note_contamination(run, "sentiment")
     assert capsys.readouterr().out == ""
     other = replace(run.recipe.tasks["sentiment"], data=str(data / "chats.jsonl"))

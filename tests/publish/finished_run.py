@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, Qwen3Config
 
 from pipeline.artifacts import Artifact, write_json, write_text
+from pipeline.model.scaling import resolved
 from pipeline.recipe import Recipe, Tokenizer
 from pipeline.stages import Run, _finish
 from pipeline.tokenizer.train import train_tokenizer
@@ -47,7 +48,7 @@ Work = Callable[[Artifact], Mapping[str, Mapping[str, Any]]]
 
 def write_run(recipe: Recipe, runs: Path) -> Run:
     """Bring corpus, tokenizer, pretrain and finetune/sentiment to their end, without any training."""
-    run = Run(recipe, runs)
+    run = Run(resolved(recipe), runs)
     works: dict[str, Work] = {
         "corpus": lambda out: {"documents": {"kept": 3}},
         "tokenizer": lambda out: {"model": {"vocabulary": 400}},

@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 
 from pipeline.artifacts import write_json
 from pipeline.cli import VERBS, _settings
+from pipeline.model.scaling import resolved
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import data_source, without_directories
 from pipeline.recipe_files import RECIPES, load_recipe
@@ -104,7 +105,7 @@ def test_command_of_the_card_makes_the_same_stage(run: Run, tiny: Path, tmp_path
     command = shlex.split(card.split("```bash\n")[1].split("\n")[0])
     assert command[:2] == ["groundup", "finetune"]
     command[command.index("tiny.py")] = str(tiny)
-    again = Run(_settings("finetune", VERBS["finetune"], command[2:])[1], tmp_path)
+    again = Run(resolved(_settings("finetune", VERBS["finetune"], command[2:])[1]), tmp_path)
     made = {name: again.fingerprint(stage) for name, stage in again.stages().items()}
     assert made["finetune/sentiment"] == again.artifact("finetune/sentiment").fingerprint()
 

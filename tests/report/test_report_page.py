@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.artifacts import Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
+from pipeline.model.scaling import resolved
 from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
 from pipeline.stages import Run, _finish
@@ -95,7 +96,7 @@ def _finetune(out: Artifact) -> Mapping[str, Mapping[str, Any]]:
 
 def _write_run(recipe: Path, runs: Path, stages: Iterable[str] = ()) -> Run:
     """Bring stages of the tiny recipe to their end with made-up results: all, or those named."""
-    run = Run(load_recipe(str(recipe)), runs)
+    run = Run(resolved(load_recipe(str(recipe))), runs)
     made = {"corpus": _corpus, "tokenizer": lambda out: TOKENIZER, "pretrain": _pretrain}
     for name in stages or run.stages():
         _finish(run, dataclasses.replace(run.stages()[name], work=made.get(name, _finetune)))
@@ -242,7 +243,7 @@ def test_stages_made_from_something_older_are_named(tiny: Path, tmp_path: Path) 
 
 
 def test_an_empty_run_is_refused(tiny: Path, tmp_path: Path) -> None:
-    run = Run(load_recipe(str(tiny)), tmp_path)
+    run = Run(resolved(load_recipe(str(tiny))), tmp_path)
     write_json(run.artifact("corpus").path / "manifest.json", {"complete": False})
     with pytest.raises(GroundupError, match=r"no stage is finished.*make pretrain"):
         write_report(run)
