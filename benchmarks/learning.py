@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.pages import PERFORMANCE, ROOT, write_between
 from pipeline.artifacts import Artifact, read_json, write_json
+from pipeline.model.scaling import resolved
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Model, Pretrain, Recipe
 from pipeline.recipe_files import load_recipe
@@ -129,7 +130,7 @@ def within(ours: Recipe, seconds: float, pace: float, start: float) -> Recipe:
 def measure(run: Path, seeds: int, work: Path) -> dict[str, list[Outcome]]:
     """Every contender with every seed, in turn; the rates of the sweep with the first seed."""
     tokenizer = run / "tokenizer"
-    ours, theirs = contenders(load_recipe("quickstart"), load_recipe("nanogpt"))
+    ours, theirs = contenders(resolved(load_recipe("quickstart")), resolved(load_recipe("nanogpt")))
     outcomes: dict[str, list[Outcome]] = {name: [] for name in (DEFAULTS, TUNED, *SHARES)}
 
     def go(name: str, recipe: Recipe, seed: int) -> Outcome:

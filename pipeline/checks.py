@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.model.dial import shape_of
+from pipeline.model.families import STOCK, check_family
 from pipeline.processes import shards_weights
-from pipeline.recipe import Finetune, Pretrain, Recipe, Watch
+from pipeline.recipe import Finetune, Model, Pretrain, Recipe, Watch
 
 
 def check(recipe: Recipe) -> None:
@@ -16,11 +18,21 @@ def check(recipe: Recipe) -> None:
         GroundupError: naming the setting and what to do.
     """
     _check_training("pretrain", recipe.pretrain)
-    _check_pretraining(recipe.pretrain)
+    _check_pretraining(recipe)
+    _check_schedule(recipe.pretrain)
     _check_watch(recipe.watch)
     for task, settings in recipe.tasks.items():
         _check_training(f"tasks.{task}", settings)
         _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
+        _require(
+            settings.global_batch > 0, f"tasks.{task}.global-batch", "0 examples are none", "use 1 or more"
+        )
+        _require(
+            settings.learning_rate > 0,
+            f"tasks.{task}.learning-rate",
+            f"{settings.learning_rate} teaches nothing",
+            "use a positive rate, such as 5e-4",
+        )
     _require(
         0 < recipe.held_out < 0.9,
         "held-out",
@@ -75,27 +87,10 @@ def check(recipe: Recipe) -> None:
         f"{recipe.tokenizer.vocabulary} is too small",
         "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
     )
-    _require(recipe.model.depth >= 1, "model.depth", f"{recipe.model.depth} layers", "use at least 1")
+    _check_model(recipe.model)
+    trains = recipe.pretrain.steps > 0 or not recipe.model.start
     _require(
-        recipe.model.width % 64 == 0,
-        "model.width",
-        f"{recipe.model.width} does not divide into heads of 64",
-        "use a multiple of 64, or 0 for the dial's own",
-    )
-    _require(
-        recipe.model.context >= 16,
-        "model.context",
-        f"{recipe.model.context} tokens are too few",
-        "use at least 16",
-    )
-    _require(
-        recipe.pretrain.steps > 0 or bool(recipe.model.start),
-        "pretrain.steps",
-        "0 steps leave a random model",
-        "train some steps, or name published weights with --model.start",
-    )
-    _require(
-        bool(recipe.corpus.sources) or recipe.pretrain.steps == 0,
+        bool(recipe.corpus.sources) or not trains,
         "corpus.sources",
         "there is no text to train on",
         "name a file, a directory, package:NAME or hub:OWNER/NAME",
@@ -107,22 +102,75 @@ def _require(holds: bool, setting: str, what: str, remedy: str) -> None:
         raise GroundupError(f"--{setting}", what, remedy)
 
 
+def _check_model(model: Model) -> None:
+    layers = 1 if isinstance(model.depth, str) else model.depth
+    _require(layers >= 1, "model.depth", f"{layers} layers", "use at least 1")
+    for name in ("width", "heads", "kv_heads", "context"):
+        flag = f"model.{name.replace('_', '-')}"
+        _require(getattr(model, name) >= 0, flag, "it is negative", "use 1 or more, or 0 for the dial's own")
+    _require(
+        model.heads > 0 or model.width % 64 == 0,
+        "model.width",
+        f"{model.width} does not divide into heads of 64",
+        "use a multiple of 64, or 0 for the dial's own, or set --model.heads",
+    )
+    shape = shape_of(model)
+    _require(
+        shape.width % (2 * shape.heads) == 0,
+        "model.heads",
+        f"a width of {shape.width} does not divide into {shape.heads} heads of an even width",
+        "use a divisor of half the width, or 0 for heads of 64",
+    )
+    _require(
+        shape.heads % shape.kv_heads == 0,
+        "model.kv-heads",
+        f"{shape.heads} heads do not divide into {shape.kv_heads} groups",
+        f"use a divisor of {shape.heads}, or 0 for as many",
+    )
+    _require(shape.context >= 16, "model.context", f"{shape.context} tokens are too few", "use at least 16")
+    if not model.start and (model.family not in STOCK or model.kv_heads):
+        check_family(model)
+
+
+def _check_pretraining(recipe: Recipe) -> None:
+    settings = recipe.pretrain
+    _require(
+        settings.global_batch >= 0,
+        "pretrain.global-batch",
+        f"{settings.global_batch} is negative",
+        "use 1 or more, or 0 for what suits the model's size",
+    )
+    _require(
+        settings.learning_rate >= 0,
+        "pretrain.learning-rate",
+        f"{settings.learning_rate} is negative",
+        "use a positive rate, such as 1e-3, or 0 for what suits the model's size",
+    )
+    _require(
+        settings.tokens_per_parameter > 0,
+        "pretrain.tokens-per-parameter",
+        f"{settings.tokens_per_parameter} tokens train nothing",
+        "use a positive number, such as 20",
+    )
+    _require(
+        settings.z_loss >= 0,
+        "pretrain.z-loss",
+        f"{settings.z_loss} would reward what it is there to hold down",
+        "use 0 for none, or a small weight such as 1e-4",
+    )
+    for name in ("learning_rate", "global_batch") if recipe.model.start and settings.steps else ():
+        _require(
+            getattr(settings, name) > 0,
+            f"pretrain.{name.replace('_', '-')}",
+            "for published weights no rule decides it",
+            "set it",
+        )
+
+
 def _check_training(section: str, training: Pretrain | Finetune) -> None:
-    whole, micro = training.global_batch, training.micro_batch
+    micro = training.micro_batch
     _require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
-    _require(micro > 0 and whole > 0, f"{section}.micro-batch", f"{micro} of {whole}", "use 1 or more")
-    _require(
-        whole % micro == 0,
-        f"{section}.global-batch",
-        f"{whole} is no multiple of the micro-batch {micro}",
-        f"use {max(1, whole // micro) * micro}, or a micro-batch that divides it",
-    )
-    _require(
-        training.learning_rate > 0,
-        f"{section}.learning-rate",
-        f"{training.learning_rate} teaches nothing",
-        "use a positive rate, such as 1e-3",
-    )
+    _require(micro > 0, f"{section}.micro-batch", f"{micro} is too few", "use 1 or more")
     _require(
         0 <= training.warmup <= 1,
         f"{section}.warmup",
@@ -149,7 +197,7 @@ def _check_training(section: str, training: Pretrain | Finetune) -> None:
     )
 
 
-def _check_pretraining(pretrain: Pretrain) -> None:
+def _check_schedule(pretrain: Pretrain) -> None:
     _require(
         0 <= pretrain.decay <= 1, "pretrain.decay", f"{pretrain.decay} is no share", "use one between 0 and 1"
     )
@@ -170,12 +218,6 @@ def _check_pretraining(pretrain: Pretrain) -> None:
         "pretrain.final-rate",
         f"{pretrain.schedule} does not end at a rate of one's choice",
         "leave it at 0, or use wsd or cosine",
-    )
-    _require(
-        pretrain.z_loss >= 0,
-        "pretrain.z-loss",
-        f"{pretrain.z_loss} would reward what it is there to hold down",
-        "use 0 for none, or a small weight such as 1e-4",
     )
 
 

@@ -8,11 +8,12 @@ import io
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.settings import choices
 
 T = TypeVar("T")
 
@@ -37,17 +38,19 @@ def long_flags(arguments: list[str], short: dict[str, str], tasks: list[str]) ->
     return written
 
 
-def flags(settings: object, prefix: str = "--") -> list[str]:
-    """Every flag of a settings value, as the command line spells it."""
-    found: list[str] = []
+def flags(settings: object, prefix: str = "--") -> dict[str, Any]:
+    """Every flag of a settings value, as the command line spells it, and its type."""
+    found: dict[str, Any] = {}
+    hints = get_type_hints(type(settings))
     for field in dataclasses.fields(settings):  # type: ignore[arg-type]  # a dataclass by construction
         value, flag = getattr(settings, field.name), prefix + field.name.replace("_", "-")
         if dataclasses.is_dataclass(value):
-            found += flags(value, f"{flag}.")
+            found |= flags(value, f"{flag}.")
         elif isinstance(value, dict) and value:
-            found += [f for name, entry in value.items() for f in flags(entry, f"{flag}.{name}.")]
+            for name, entry in value.items():
+                found |= flags(entry, f"{flag}.{name}.")
         else:
-            found.append(flag)
+            found[flag] = hints[field.name]
     return found
 
 
@@ -107,7 +110,7 @@ def override(
 
 def no_such_setting(program: str, flag: str, settings: object, known: Sequence[str] = ()) -> GroundupError:
     """The refusal of a flag that is none of these settings' nor among the ``known`` ones."""
-    right = flags(settings)
+    right = list(flags(settings))
     right += [_TASK.sub("--finetune.", name) for name in right]
     where = f"{program.removeprefix('groundup ')} {flag}"
     return GroundupError(where, "no such setting", nearest(flag, {*right, *known}))
@@ -124,9 +127,26 @@ def parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]]
     except SystemExit as stop:
         if not stop.code:
             raise
-        raise GroundupError(
-            program.removeprefix("groundup "), _sentence(said.getvalue()), f"see {program} --help"
+        sentence = _sentence(said.getvalue())
+        raise _misspelt(default, arguments, sentence) or GroundupError(
+            program.removeprefix("groundup "), sentence, f"see {program} --help"
         ) from None
+
+
+def _misspelt(default: object, arguments: list[str], sentence: str) -> GroundupError | None:
+    """A better word for what the parser says of a value that is none of a setting's names."""
+    hints = flags(default)
+    words = [word for argument in arguments for word in argument.split("=", 1)]
+    for flag, value in itertools.pairwise(words):
+        names = choices(hints.get(flag))
+        if names and value not in names and flag in sentence and repr(value) in sentence:
+            kinds = (
+                "neither a number nor one of its names"
+                if int in get_args(hints[flag])
+                else "none of its names"
+            )
+            return GroundupError(flag, f"'{value}' is {kinds}", nearest(value, names))
+    return None
 
 
 def _sentence(box: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,10 +13,12 @@ import torch
 from pipeline.checks import check_launch
 from pipeline.errors import GroundupError
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
+from pipeline.model.dial import position
 from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import takes_bfloat16
 from pipeline.model.peak import H100
 from pipeline.model.published import load_config
+from pipeline.model.scaling import followed
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
@@ -69,7 +71,7 @@ def print_plan(run: Run) -> None:
         drawn(["stage", "state", "from"], [_described(run, s) for s in run.stages().values()], words=3)
     )
     if recipe.pretrain.steps and not recipe.model.start:
-        print(_vocabulary(recipe))
+        _print_size(recipe)
     try:
         needs = list(_needs(recipe))
     except GroundupError:  # a published start that cannot be read: it is among the problems
@@ -112,13 +114,21 @@ def _described(run: Run, stage: Stage) -> list[str]:
     return [stage.name, state, ", ".join(stage.data or stage.needs)]
 
 
-def _vocabulary(recipe: Recipe) -> str:
-    """The tokenizer's entries, whether set or following from the model's size, and their cost."""
-    entries = vocabulary_size(recipe)
-    suits = vocabulary_size(replace(recipe, tokenizer=replace(recipe.tokenizer, vocabulary=0)))
-    follows = "as suits the model" if entries == suits else f"as set; {suits:,} would suit the model"
-    share = embedding_cost(recipe.model, entries).numbers()["embedding_share"]
-    return f"tokenizer: {recipe.tokenizer.algorithm}, {entries:,} entries ({follows}), {share:.0%} of the parameters"
+def _print_size(recipe: Recipe) -> None:
+    """What was set, beside what would follow from the dial, and the share of the vocabulary in the whole."""
+    rows = [
+        [f.setting, shown(f.value), "follows" if f.value == f.rule else f"set; {shown(f.rule)} would follow"]
+        for f in followed(recipe)
+    ]
+    print(f"{recipe.model.family}, the dial at {position(recipe.model)}")
+    print_table(drawn(["setting", "value", "from the dial"], rows, words=1))
+    share = embedding_cost(recipe.model, vocabulary_size(recipe)).numbers()["embedding_share"]
+    print(f"tokenizer: {recipe.tokenizer.algorithm}, {share:.0%} of the parameters are embeddings")
+
+
+def shown(value: float) -> str:
+    """A setting's number; whole ones with their thousands apart."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _print_needs(needs: Sequence[Need], rate: float) -> None:

@@ -15,6 +15,9 @@ Optimizer = Literal["muon", "adamw", "schedule-free"]
 
 FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
 
+Size = Literal["tiny", "10m", "50m", "gpt2-small", "350m", "760m", "1b"]
+"""Names on the dial; what they stand for is in pipeline/model/dial.py."""
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -57,7 +60,7 @@ class Tokenizer:
     algorithm: Literal["bpe", "unigram", "wordpiece", "word"] = "bpe"
     """bpe: byte-level BPE. unigram, wordpiece: subwords. word: split at white space, the simplest there is."""
     vocabulary: int = 0
-    """Entries, special tokens included; 0 lets it follow from the model's size (pipeline/model/vocabulary.py)."""
+    """Entries, special tokens included; 0 lets the model's size decide (pipeline/model/vocabulary.py)."""
     training_megabytes: float = 20.0
     """Text it is learned from, in millions of characters, taken evenly from the corpus."""
     digits: Literal["groups", "single", "together"] = "groups"
@@ -86,14 +89,18 @@ class Executor:
 class Model:
     """The architecture, by one dial."""
 
-    family: Literal["qwen3", "llama", "gpt2"] = "qwen3"
-    """A stock transformers architecture."""
-    depth: int = 6
-    """The dial: layers. Width and heads follow from it (pipeline/model/families.py)."""
+    family: str = "llama"
+    """A causal language model of transformers by its model_type, such as llama, qwen3, gpt2, mistral or olmo2."""
+    depth: int | Size = 6
+    """The dial: layers, or a name. What is 0 here, and in pretrain and tokenizer, follows (docs/models.md)."""
     width: int = 0
     """Hidden size; 0 lets the dial decide."""
-    context: int = 256
-    """Longest sequence, in tokens."""
+    heads: int = 0
+    """Attention heads; 0 makes them 64 wide."""
+    kv_heads: int = 0
+    """Heads of keys and values, each shared by a group of attention heads; 0 gives every head its own."""
+    context: int = 0
+    """Longest sequence, in tokens; 0 lets the dial decide."""
     start: str = ""
     """Published weights to start from instead of random ones: a path, a Hub name or package:NAME."""
 
@@ -102,18 +109,20 @@ class Model:
 class Pretrain:
     """Token shards to a causal language model."""
 
-    steps: int = 400
-    """Optimiser steps; 0 with a published start takes its weights as they are."""
-    global_batch: int = 16
-    """Sequences in one optimiser step, over all processes."""
+    steps: int = 0
+    """Optimiser steps; 0 lets the model's size decide, and takes a published start as it is."""
+    tokens_per_parameter: float = 20.0
+    """Where the size decides: tokens to train on for each parameter (pipeline/model/scaling.py)."""
+    global_batch: int = 0
+    """Sequences in one optimiser step, over all processes; 0 lets the model's size decide."""
     micro_batch: int = 16
-    """Sequences one process holds at a time; the rest of the global batch is accumulated."""
+    """At most so many sequences a process holds at a time; the rest of the global batch is accumulated."""
     optimizer: Optimizer = "muon"
     """muon: Muon for matrices inside the layers, AdamW for the rest. adamw, schedule-free: that for everything."""
-    learning_rate: float = 3e-3
-    """Peak rate of AdamW."""
+    learning_rate: float = 0.0
+    """Peak rate of AdamW; 0 lets the model's size and the tokens decide."""
     muon_learning_rate: float = 0.02
-    """Peak rate of Muon."""
+    """Peak rate of Muon, the same for every size: its update is scaled to the matrix."""
     betas: tuple[float, float] = (0.9, 0.95)
     """How much AdamW keeps, at each step, of its averages of the gradient and of the gradient's square."""
     weight_decay: float = 0.01
@@ -173,7 +182,7 @@ class Finetune:
     global_batch: int = 32
     """Examples in one optimiser step, over all processes."""
     micro_batch: int = 32
-    """Examples one process holds at a time; the rest of the global batch is accumulated."""
+    """At most so many examples a process holds at a time; the rest of the global batch is accumulated."""
     optimizer: Optimizer = "adamw"
     """adamw, schedule-free: that for everything. muon: Muon for matrices inside the layers, AdamW for the rest."""
     learning_rate: float = 5e-4

@@ -6,11 +6,11 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typeguard
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, nearest
 
 T = TypeVar("T")
 
@@ -32,13 +32,21 @@ def check_types(settings: Any, prefix: str = "") -> None:
         try:
             typeguard.check_type(value, hints[field.name])
         except typeguard.TypeCheckError as error:
-            hint = hints[field.name]
+            hint, names = hints[field.name], choices(hints[field.name])
             kind = str(hint) if get_origin(hint) else hint.__name__
-            raise GroundupError(f"--{name}", f"{value!r} is wrong ({error})", f"give a {kind}") from None
+            remedy = nearest(value, names) if isinstance(value, str) and names else f"give a {kind}"
+            raise GroundupError(f"--{name}", f"{value!r} is wrong ({error})", remedy) from None
         entries = value if isinstance(value, Mapping) else {"": value}
         for key, entry in entries.items():
             if dataclasses.is_dataclass(entry):
                 check_types(entry, f"{name}.{key}." if key else f"{name}.")
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The names that a type allows, wherever it holds a Literal; none where it allows any text."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)
+    return tuple(name for part in get_args(hint) for name in choices(part))
 
 
 def as_settings(value: Any) -> Any:

@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.checks import check_launch
 from pipeline.errors import GroundupError, nearest
-from pipeline.model.vocabulary import vocabulary_size
+from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import Finetune, Recipe
@@ -49,10 +50,16 @@ class Stage:
 class Run:
     """One recipe in one runs directory."""
 
-    recipe: Recipe
+    declared: Recipe
+    """As a person wrote it: with names on the dial, and zeros where settings follow from the size."""
     runs: Path
     callbacks: tuple[TrainerCallback, ...] = ()
     """What pre-training calls beside its own. They are in no fingerprint: they watch or stop, and change nothing."""
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe with plain numbers (pipeline/model/scaling.py), so that a fingerprint is of all that matters."""
+        return resolved(self.declared)
 
     @property
     def path(self) -> Path:
@@ -211,7 +218,6 @@ def _tokenizer(run: Run) -> Stage:
     settings = {
         "seed": recipe.seed,
         "tokenizer": recipe.tokenizer,
-        "vocabulary": vocabulary_size(recipe),
         "start": recipe.model.start,
         "context": recipe.model.context,
     }

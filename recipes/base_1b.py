@@ -3,7 +3,8 @@
     accelerate launch --config_file recipes/launch/fsdp2.yaml -m pipeline pretrain --recipe base_1b
     sbatch --nodes 4 recipes/launch/slurm.sh base_1b
 
-About 20 tokens a parameter (Hoffmann et al., 2022). AdamW, whose state FSDP2 and ZeRO-3 shard by themselves.
+Shape, tokens (20 a parameter), batch and learning rate follow from the dial (docs/models.md). AdamW, whose state
+FSDP2 and ZeRO-3 shard by themselves.
 """
 
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer
@@ -18,16 +19,13 @@ recipe = Recipe(
         mask_personal_data=False,  # and masked
     ),
     tokenizer=Tokenizer(vocabulary=65_536, training_megabytes=2000),
-    model=Model(family="qwen3", depth=24, width=1664, context=2048),
+    model=Model(family="qwen3", depth="1b"),
     pretrain=Pretrain(
-        steps=10_000,
-        global_batch=1024,
         micro_batch=8,
         optimizer="adamw",
-        learning_rate=4e-4,
         weight_decay=0.1,
         evaluation_tokens=5_000_000,
-        evaluate_every=500,
+        evaluate_every=2000,
         checkpoint_every=500,
         prompts=("The history of science", "Water boils when"),
     ),

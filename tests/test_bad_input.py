@@ -164,6 +164,7 @@ def test_mended_data_are_taken_after_a_refusal(tiny: Path, whole_run: Path, tmp_
             'recipe = Recipe(corpus=Corpus(sorces=("a",)))',
             "Corpus has no setting 'sorces' (did you mean 'sources'?)",
         ),
+        ('recipe = Recipe(model=Model(depth="tyni"))', "did you mean 'tiny'?"),
         ('recipe = Recipe(pretrain=Pretrain(steps="many"))', "--pretrain.steps: 'many' is wrong"),
         ("recipe = Recipe(", "line 2: SyntaxError"),
         ("recipe = Recipe()\nunknown", "line 3: NameError"),

@@ -12,10 +12,10 @@ from tests.command_line import ROOT
 
 FLOORS = [
     ["errors", "provenance", "startup"],
-    ["settings", "processes", "artifacts", "overrides"],
-    ["recipe", "sources"],
-    ["checks", "model", "executors", "recipe_files"],
-    ["evaluate"],
+    ["settings", "processes", "artifacts"],
+    ["recipe", "sources", "overrides"],
+    ["model", "executors", "recipe_files"],
+    ["checks", "evaluate"],
     ["corpus", "tokenizer", "tasks"],
     ["train"],
     ["stages"],

@@ -16,8 +16,7 @@ from tests.command_line import Groundup
 
 @pytest.mark.parametrize("family", ["qwen3", "llama", "gpt2"])
 def test_costs_are_those_of_the_model(family: str) -> None:
-    settings = Model(family=family, depth=3, width=128, context=64)  # type: ignore[arg-type]
-    config = model_config(settings, 512, pad_token_id=0)
+    config = model_config(Model(family=family, depth=3, width=128, context=64), 512, pad_token_id=0)
     counted = cost(config, 64)
     model = AutoModelForCausalLM.from_config(config)
     assert counted.parameters == model.num_parameters()
@@ -38,6 +37,7 @@ def test_a_sound_run_is_said_to_be_sound(groundup: Groundup, tiny: Path, whole_r
     done = groundup("plan", "--recipe", tiny, "--runs", whole_run)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("done") == 8 and "✗" not in done.stdout
+    assert "set; 128 would follow" in done.stdout and " follows" in done.stdout  # a width of 64, and one head
     assert all(word in done.stdout for word in ("parameters", "FLOPs", "memory", "disk", "time here"))
 
 

@@ -24,15 +24,32 @@ def test_recipes_that_come_along_are_sound(name: str) -> None:
 
 
 def test_the_recipes_are_those_of_the_readme() -> None:
-    assert recipe_names() == ["base_1b", "chinese", "gpt2_small", "nanogpt", "quickstart", "smollm2"]
+    names = ["base_1b", "chinese", "dial", "gpt2_small", "nanogpt", "quickstart", "smollm2"]
+    assert recipe_names() == names
 
 
 @pytest.mark.parametrize(
     ("broken", "setting"),
     [
-        (replace(SOUND, pretrain=Pretrain(global_batch=10, micro_batch=4)), "--pretrain.global-batch"),
-        (replace(SOUND, pretrain=Pretrain(steps=0)), "--pretrain.steps"),
+        (replace(SOUND, pretrain=Pretrain(steps=-1)), "--pretrain.steps"),
+        (replace(SOUND, pretrain=Pretrain(global_batch=-8)), "--pretrain.global-batch"),
+        (replace(SOUND, pretrain=Pretrain(micro_batch=0)), "--pretrain.micro-batch"),
+        (replace(SOUND, pretrain=Pretrain(learning_rate=-1.0)), "--pretrain.learning-rate"),
+        (replace(SOUND, pretrain=Pretrain(tokens_per_parameter=0.0)), "--pretrain.tokens-per-parameter"),
+        (
+            replace(SOUND, model=Model(start="a"), pretrain=Pretrain(steps=9, global_batch=8)),
+            "--pretrain.learning-rate",
+        ),
+        (
+            replace(SOUND, model=Model(start="a"), pretrain=Pretrain(steps=9, learning_rate=1e-4)),
+            "--pretrain.global-batch",
+        ),
+        (replace(SOUND, model=Model(depth=0)), "--model.depth"),
         (replace(SOUND, model=Model(width=100)), "--model.width"),
+        (replace(SOUND, model=Model(width=96, heads=5)), "--model.heads"),
+        (replace(SOUND, model=Model(kv_heads=4)), "--model.kv-heads"),
+        (replace(SOUND, model=Model(context=8)), "--model.context"),
+        (replace(SOUND, model=Model(family="lama")), "--model.family"),
         (replace(SOUND, held_out=1.5), "--held-out"),
         (replace(SOUND, corpus=Corpus()), "--corpus.sources"),
         (replace(SOUND, corpus=Corpus(sources=("a",), weights=(1.0, 2.0))), "--corpus.weights"),
@@ -40,7 +57,6 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, corpus=Corpus(sources=("a", "a"), weights=(1.0, 2.0))), "--corpus.sources"),
         (replace(SOUND, corpus=Corpus(sources=("a",), longest_document=50)), "--corpus.longest-document"),
         (replace(SOUND, executor=Executor(kind="slurm")), "--executor.partition"),
-        (replace(SOUND, tasks={"qa": Finetune(learning_rate=-1)}), "--tasks.qa.learning-rate"),
         (replace(SOUND, tasks={"qa": Finetune(optimizer="schedule-free")}), "--tasks.qa.schedule"),
         (replace(SOUND, pretrain=Pretrain(optimizer="schedule-free")), "--pretrain.schedule"),
         (replace(SOUND, pretrain=Pretrain(muon_learning_rate=0.0)), "--pretrain.muon-learning-rate"),
@@ -50,6 +66,8 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, pretrain=Pretrain(final_rate=1.5)), "--pretrain.final-rate"),
         (replace(SOUND, pretrain=Pretrain(schedule="linear", final_rate=0.1)), "--pretrain.final-rate"),
         (replace(SOUND, pretrain=Pretrain(z_loss=-1e-4)), "--pretrain.z-loss"),
+        (replace(SOUND, tasks={"qa": Finetune(learning_rate=0.0)}), "--tasks.qa.learning-rate"),
+        (replace(SOUND, tasks={"qa": Finetune(global_batch=0)}), "--tasks.qa.global-batch"),
     ],
 )
 def test_impossible_combinations_are_refused(broken: Recipe, setting: str) -> None:

@@ -60,6 +60,12 @@ _EXPERTS = {torch.ops.aten._grouped_mm: _grouped_product}
 """What torch's counter does not know."""
 
 
+def matrix_parameters(config: PretrainedConfig) -> int:
+    """Parameters inside the layers, counted on the model without weights."""
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(config).num_parameters(exclude_embeddings=True)
+
+
 def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
     """Parameters of the token embeddings (and of the output layer, where it is not the same) and of all."""
     with torch.device("meta"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.model.families import round_up, width_of
-from pipeline.recipe import Model, Recipe
+from pipeline.model.dial import layer_parameters, shape_of
+from pipeline.model.families import round_up
+from pipeline.recipe import Recipe
 
 SMALLEST, LARGEST = 1024, 131_072
 _GROWTH = 0.83
@@ -21,11 +22,7 @@ def vocabulary_size(recipe: Recipe) -> int:
     """
     if recipe.tokenizer.vocabulary:
         return recipe.tokenizer.vocabulary
-    embeddings = _KNOWN_EMBEDDINGS * (layer_parameters(recipe.model) / _KNOWN_PARAMETERS) ** _GROWTH
-    entries = round_up(round(embeddings / width_of(recipe.model)), 128)
+    shape = shape_of(recipe.model)
+    embeddings = _KNOWN_EMBEDDINGS * (layer_parameters(shape) / _KNOWN_PARAMETERS) ** _GROWTH
+    entries = round_up(round(embeddings / shape.width), 128)
     return min(max(entries, SMALLEST), LARGEST)
-
-
-def layer_parameters(settings: Model) -> int:
-    """Parameters inside the layers: four square matrices of attention and eight of the feed-forward part each."""
-    return 12 * settings.depth * width_of(settings) ** 2

@@ -11,6 +11,7 @@ import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from pipeline.errors import GroundupError
+from pipeline.model.scaling import resolved
 from pipeline.provenance import describe_hardware
 from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
@@ -98,7 +99,7 @@ def _results(facts: Facts) -> list[EvalResult]:
 def reproduce(recipe: Recipe, stage: str, settings: Mapping[str, Any]) -> str:
     """The command that makes the stage again, with every setting that differs from the recipe's own."""
     packaged = recipe.name in recipe_names()
-    declared = load_recipe(recipe.name) if packaged else recipe
+    declared = resolved(load_recipe(recipe.name)) if packaged else recipe
     _, _, task = stage.partition("/")
     plain = without_directories(as_settings(declared))
     own = {**plain, "finetune": plain["tasks"].get(task)}

@@ -27,8 +27,8 @@ BOOKKEEPING = frozenset(
     }
 )
 """Numbers of metrics.json that say how a row was made and not how good it is."""
-_REPEATED = ("start", "context", "vocabulary")
-"""Settings of the tokenizer stage that are the model's, or follow from them."""
+_REPEATED = ("start", "context")
+"""Settings of the tokenizer stage that are the model's."""
 _SHAPE = (
     "num_hidden_layers",
     "hidden_size",

@@ -104,7 +104,7 @@ def find_rates(run: Run, task: str, rise: Rise, spell: Callable[[Recipe], str]) 
     print_table(drawn(["", *names], [[row, *map(str, values.values())] for row, values in rates.items()]))
     if found.least == rise.factor(rise.steps - 1):
         say("The loss fell to the end of the range, so that its least says nothing.")
-    command = spell(_with(run.recipe, stage, _rates(run.recipe, stage, found.steepest)))
+    command = spell(_with(run.declared, stage, _rates(run.recipe, stage, found.steepest)))
     say(f"Every loss: {out.path / 'rates.png'}. A rate on the safe side, to sweep upwards from:\n  {command}")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.checks import check
 from pipeline.errors import GroundupError
+from pipeline.model.scaling import resolved
 from pipeline.overrides import flags, long_flags, no_such_setting, override, spelled, value_of
 from pipeline.recipe import Recipe
 
@@ -105,7 +106,7 @@ class Space:
         return flag
 
     def _own(self, name: str, dimension: Dimension) -> Any:
-        own = value_of(self.recipe, self._flag(name))
+        own = value_of(resolved(self.recipe), self._flag(name))
         if isinstance(dimension, Range):
             return own if dimension.holds(own) else None
         return next((choice for choice in dimension.edges if self.typed(name, choice) == own), None)

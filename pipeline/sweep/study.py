@@ -34,7 +34,7 @@ def sweep(run: Run, task: str, over: Sequence[str], trials: int, spell: Callable
     stage = trained_stage(run, task, "sweep")
     metric = main_metric(stage)
     assert metric is not None  # every stage that trains has one
-    space = space_of(run.recipe, over, [task] if task else list(run.recipe.tasks))
+    space = space_of(run.declared, over, [task] if task else list(run.recipe.tasks))
     if trials < 1:
         raise GroundupError("--trials", f"{trials} try nothing", "use 1 or more")
     _refuse_without_effect(run, space, stage)
@@ -65,7 +65,7 @@ def _refuse_without_effect(run: Run, space: Space, stage: str) -> None:
     """Refuse a setting that changes nothing about what is judged; a lone one with an impossible value too."""
     for name, dimension in space.dimensions.items():
         at = space.at if len(space.dimensions) == 1 else space.changed
-        marks = {_mark(replace(run, recipe=at({name: value})), stage) for value in dimension.edges}
+        marks = {_mark(replace(run, declared=at({name: value})), stage) for value in dimension.edges}
         if len(marks) == 1:
             raise GroundupError(
                 f"--over {name}", f"it changes nothing about {stage}", "leave it out, or name another --task"

@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 
 from pipeline.artifacts import LOG, Artifact
 from pipeline.errors import GroundupError
+from pipeline.model.scaling import resolved
 from pipeline.processes import say
 from pipeline.recipe import Recipe
 from pipeline.report.tables import MainMetric, number, words
@@ -137,7 +138,7 @@ class Trials:
 
     def _trained(self, outcome: Outcome, recipe: Recipe, pruning: Pruning) -> Outcome:
         """The outcome of training with these settings, whatever it was before."""
-        place, steps = self.directory / outcome.trial, training_of(recipe, self.stage).steps
+        place, steps = self.directory / outcome.trial, training_of(resolved(recipe), self.stage).steps
         watched = (pruning,) if self.stage == "pretrain" else ()  # else not what judges would be reported
         state: State = "finished"
         try:

@@ -40,18 +40,18 @@ def _sweep(recipe: Path, runs: Path, *arguments: str) -> tuple[dict[str, Any], P
 def test_a_poor_trial_is_pruned_an_impossible_one_passed_over_and_the_best_comes_out_again(
     tiny: Path, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    over = ["--over=pretrain.learning-rate=3e-3,1e-2,3e-2,1e-7", "--over=pretrain.micro-batch=4,3"]
+    over = ["--over=pretrain.learning-rate=3e-3,1e-2,3e-2,1e-7", "--over=pretrain.warmup=0.1,1.5"]
     said, directory = _sweep(tiny, runs, *over, *QUICK)
     table = capsys.readouterr().out
     values = [trial["value"] for trial in said["trials"]]
     assert [t["state"] for t in said["trials"]] == ["finished"] * 3 + ["pruned"] + ["refused"] * 4
     assert values[:3] == sorted(values[:3]) and values[3] > max(values[:3]) and not any(values[4:])
     assert [trial["steps"] for trial in said["trials"]] == [4, 4, 4, 2, 0, 0, 0, 0]
-    assert said["trials"][3]["settings"] == {"pretrain.learning-rate": "1e-7", "pretrain.micro-batch": "4"}
+    assert said["trials"][3]["settings"] == {"pretrain.learning-rate": "1e-7", "pretrain.warmup": "0.1"}
     assert (
         table.index(f" {said['trials'][0]['trial']} ") < table.index(" pruned ") and said["command"] in table
     )
-    assert "--pretrain.global-batch: 4 is no multiple of the micro-batch 3" in table
+    assert "--pretrain.warmup: 1.5 is no share" in table
 
     poor, best = (directory / said["trials"][place]["trial"] / "pretrain" for place in (3, 0))
     assert not json.loads((poor / "manifest.json").read_text())["complete"]
@@ -120,7 +120,7 @@ def test_a_task_judges_by_its_own_metric_on_one_pretrained_model(
         (["--over", "pretrain.learning-rte=1..2"], "did you mean '--pretrain.learning-rate'?"),
         (["--over", "finetune.steps=1..2"], "it changes nothing about pretrain"),
         (["--over", "pretrain.log-every=1..2"], "it changes nothing about pretrain"),
-        (["--over", "pretrain.global-batch=4,6"], "no multiple of the micro-batch"),
+        (["--over", "pretrain.warmup=0.1,1.5"], "1.5 is no share"),
         (["--over", "seed=0..9", "--trials", "0"], "0 try nothing"),
         (["--over", "seed=0..9", "--task", "all"], "one task at a time"),
         (["--over", "seed=0..9", "--pretrain.step", "3"], "did you mean '--pretrain.steps'?"),

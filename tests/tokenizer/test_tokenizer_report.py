@@ -11,8 +11,9 @@ from tokenizers import Tokenizer as Library
 from tokenizers import models, pre_tokenizers
 
 from pipeline.cli import main
+from pipeline.model.dial import layer_parameters, shape_of
 from pipeline.model.families import model_config
-from pipeline.model.vocabulary import LARGEST, SMALLEST, layer_parameters, vocabulary_size
+from pipeline.model.vocabulary import LARGEST, SMALLEST, vocabulary_size
 from pipeline.recipe import Model, Recipe, Tokenizer
 from pipeline.tokenizer.report import embedding_cost, measure
 from pipeline.tokenizer.sample import Text
@@ -37,10 +38,10 @@ def test_larger_models_get_larger_vocabularies() -> None:
 def test_the_layers_are_as_large_as_is_said(family: str) -> None:
     from transformers import AutoModelForCausalLM
 
-    settings = Model(family=family, depth=12, context=16)  # type: ignore[arg-type]
+    settings = Model(family=family, depth=12, context=16)
     model = AutoModelForCausalLM.from_config(model_config(settings, 64))
     rest = model.num_parameters() - model.get_input_embeddings().weight.numel()
-    assert layer_parameters(settings) == pytest.approx(rest, rel=0.01)
+    assert layer_parameters(shape_of(settings)) == pytest.approx(rest, rel=0.01)
 
 
 def test_numbers_counted_by_hand() -> None:
@@ -88,8 +89,10 @@ def test_the_vocabulary_follows_the_model(groundup: Groundup, tiny: Path, tmp_pa
 
     recipe = replace(load_recipe(str(tiny)), tokenizer=Tokenizer())
     larger = replace(recipe, model=Model(depth=24))
-    marks = {Run(r, tmp_path).fingerprint(Run(r, tmp_path).stages()["tokenizer"]) for r in (recipe, larger)}
-    assert len(marks) == 2, "a larger model has another tokenizer"
+    runs = [Run(r, tmp_path) for r in (recipe, larger)]
+    assert len({run.fingerprint(run.stages()["tokenizer"]) for run in runs}) == 2, (
+        "a larger model has another tokenizer"
+    )
 
 
 @pytest.mark.parametrize("algorithm", ["unigram", "wordpiece", "word"])

@@ -62,7 +62,7 @@ def test_a_row_restarts_positions_and_targets_with_each_document() -> None:
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_the_loss_of_a_document_does_not_change_with_its_neighbours(family: str, attention: str) -> None:
     torch.manual_seed(0)
-    config = model_config(Model(family=family, depth=2, width=64, context=32), 128)  # type: ignore[arg-type]
+    config = model_config(Model(family=family, depth=2, width=64, context=32), 128)
     model = AutoModelForCausalLM.from_config(config, dtype="float32", attn_implementation=attention).eval()
     document, other, longer = (np.arange(start, start + n) % 128 for start, n in ((3, 9), (50, 9), (70, 17)))
 

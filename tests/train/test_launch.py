@@ -10,6 +10,7 @@ import pytest
 from accelerate.commands.config.config_args import load_config_from_file
 
 from pipeline.errors import GroundupError
+from pipeline.model.scaling import resolved
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.arguments import micro_batch
@@ -69,7 +70,7 @@ def test_optimisers_of_whole_weights_are_refused_where_these_are_sharded(
     kind: str, tiny: Path, whole_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"ACCELERATE_USE_{kind}", "true")
-    recipe = load_recipe(str(tiny))
+    recipe = resolved(load_recipe(str(tiny)))
     with pytest.raises(GroundupError, match=r"--pretrain.optimizer: muon needs whole weights"):
         Run(recipe, tmp_path).finish("finetune/sentiment")
     assert not list(tmp_path.rglob("manifest.json"))  # also nothing of the corpus, which would come before

@@ -15,7 +15,7 @@ from pipeline.train.loss import CausalLoss, HeadInLoss, defer_head, row_losses
 
 def _model(family: str) -> PreTrainedModel:
     torch.manual_seed(0)
-    config = model_config(Model(family=family, depth=2, width=64, context=32), 96)  # type: ignore[arg-type]
+    config = model_config(Model(family=family, depth=2, width=64, context=32), 96)
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 

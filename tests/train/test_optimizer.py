@@ -22,12 +22,12 @@ from pipeline.train.checkpoints import train_or_resume
 from pipeline.train.optimizer import MuonWithAdamW, build_optimizer, optimizer_factory
 from tests.train.small_training import CAUSAL, PLAIN, examples, model_with
 
-MUON = Pretrain(optimizer="muon", weight_decay=0.1)
+MUON = Pretrain(optimizer="muon", learning_rate=3e-3, weight_decay=0.1)
 
 
 def _model(family: str) -> nn.Module:
     torch.manual_seed(0)
-    settings = Model(family=family, depth=2, width=64, context=16)  # type: ignore[arg-type]  # a Literal
+    settings = Model(family=family, depth=2, width=64, context=16)
     return AutoModelForCausalLM.from_config(model_config(settings, 128), dtype=torch.float32)
 
 

@@ -1,0 +1,111 @@
+"""What follows from a model's size where the recipe leaves it at 0: tokens, batch and AdamW's learning rate.
+
+Muon's rate does not follow: its update is scaled to the shape of each matrix (``adjust_lr_fn="original"``), so
+that one rate serves every width (Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks").
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pipeline.model.dial import layer_parameters, position, shape_of
+from pipeline.model.families import round_up
+from pipeline.model.vocabulary import vocabulary_size
+from pipeline.recipe import Pretrain, Recipe
+
+_FEWEST_SEQUENCES = 8
+_LARGEST_RATE = 2.0**-7
+_FOLLOW = (
+    ("model", "width"),
+    ("model", "heads"),
+    ("model", "kv_heads"),
+    ("model", "context"),
+    ("tokenizer", "vocabulary"),
+    ("pretrain", "global_batch"),
+    ("pretrain", "steps"),
+    ("pretrain", "learning_rate"),
+)
+
+
+def resolved(recipe: Recipe) -> Recipe:
+    """The recipe with numbers in the place of names and zeros: what stages, fingerprints and reports see.
+
+    Published weights bring their own tokenizer, and how to train them on does not follow from the dial.
+    """
+    shape = dataclasses.asdict(shape_of(recipe.model))
+    recipe = replace(recipe, model=replace(recipe.model, **shape))
+    if recipe.model.start:
+        return recipe
+    recipe = replace(recipe, tokenizer=replace(recipe.tokenizer, vocabulary=vocabulary_size(recipe)))
+    return replace(recipe, pretrain=_pretraining(recipe))
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A setting that may follow from the size."""
+
+    setting: str
+    value: Any
+    """As it is."""
+    rule: Any
+    """As it would be if the recipe left it open, and the other settings were as they are."""
+
+
+def followed(recipe: Recipe) -> list[Followed]:
+    """Every setting that may follow from the size, of a resolved recipe."""
+    recipe = replace(recipe, model=replace(recipe.model, depth=position(recipe.model)))
+    settings = []
+    for section, name in _FOLLOW:
+        group = getattr(recipe, section)
+        opened = resolved(replace(recipe, **{section: replace(group, **{name: 0})}))
+        value, rule = getattr(group, name), getattr(getattr(opened, section), name)
+        settings.append(Followed(f"{section}.{name}".replace("_", "-"), value, rule))
+    return settings
+
+
+def parameters(recipe: Recipe) -> int:
+    """Of the whole model, embeddings included, to within some per cent of what pipeline/model/cost.py counts."""
+    shape = shape_of(recipe.model)
+    return layer_parameters(shape) + round_up(vocabulary_size(recipe)) * shape.width
+
+
+def batch_tokens(tokens: float) -> float:
+    """Tokens in one optimiser step for a run over so many: 0.58 D^0.571 (Li et al., 2025, "Step Law").
+
+    "Predictable Scale: Part I – Optimal Hyperparameter Scaling Law in Large Language Model Pretraining": fitted on
+    models of 60 million to 1 billion parameters with AdamW and a cosine schedule; below, and for Muon or another
+    schedule, it is an extrapolation.
+    """
+    return 0.58 * tokens**0.571
+
+
+def adamw_rate(matrix_parameters: int, tokens: float) -> float:
+    """Peak rate of AdamW: 1.79 N^-0.713 D^0.307 (Li et al., 2025), N without embeddings, D tokens in the run.
+
+    Fitted as ``batch_tokens`` is. Below 2^-7 in any case, the largest rate that they searched: of models under ten
+    million parameters the law would ask for more.
+    """
+    return min(_LARGEST_RATE, 1.79 * matrix_parameters**-0.713 * tokens**0.307)
+
+
+def _pretraining(recipe: Recipe) -> Pretrain:
+    """Tokens by parameters (Hoffmann et al., 2022: about 20 each), then the batch, the steps and the rate.
+
+    The batch is a power of two of at least 8 sequences, so that it divides among processes and into micro-batches.
+    Each follows from what is set before it: the rate from the steps and the batch that are really taken.
+    """
+    settings, context = recipe.pretrain, shape_of(recipe.model).context
+    tokens = settings.tokens_per_parameter * parameters(recipe)
+    power = round(math.log2(batch_tokens(tokens) / context))
+    batch = settings.global_batch or max(_FEWEST_SEQUENCES, 2**power)
+    steps = settings.steps or math.ceil(tokens / (batch * context))
+    rate = adamw_rate(layer_parameters(shape_of(recipe.model)), steps * batch * context)
+    return replace(
+        settings,
+        global_batch=batch,
+        steps=steps,
+        learning_rate=settings.learning_rate or float(f"{rate:.3g}"),
+    )
