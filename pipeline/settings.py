@@ -8,8 +8,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-import typeguard
-
 from pipeline.errors import GroundupError, nearest
 
 T = TypeVar("T")
@@ -26,6 +24,8 @@ def check_types(settings: Any, prefix: str = "") -> None:
     Raises:
         GroundupError: naming the setting as the command line spells it.
     """
+    import typeguard  # training alone runs without it
+
     hints = get_type_hints(type(settings))
     for field in dataclasses.fields(settings):
         value, name = getattr(settings, field.name), prefix + field.name.replace("_", "-")

@@ -9,7 +9,6 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from pipeline.errors import GroundupError, first_line
 from pipeline.model.special_tokens import set_padding
-from pipeline.sources.base import package_files
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
 
@@ -78,6 +77,8 @@ def set_attention(model: PreTrainedModel, implementation: str) -> None:
 def _place(start: str) -> tuple[str, dict[str, Any]]:
     """Where a start lies, and the file inside it when the weights are GGUF."""
     if start.startswith("package:"):
+        from pipeline.sources.base import package_files  # reads formats that training needs nothing of
+
         name = start.removeprefix("package:")
         files = [f for f in package_files(f"{name}/**/*") if f.suffix == ".gguf" or f.name == "config.json"]
         if not files:
