@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate report chat publish test lint format
+.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate report chat publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -73,3 +73,13 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# One after another, for some hours on a quiet machine; what they write: docs/performance.md.
+bench: setup
+	$(BIN)/python -m benchmarks.throughput
+	$(GROUNDUP) pretrain --recipe quickstart --runs $(RUNS)
+	$(BIN)/python -m benchmarks.learning $(RUNS)/quickstart
+
+# Images for GPUs bring their own builds of torch and transformers, and need no make setup.
+bench-gpu:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu
