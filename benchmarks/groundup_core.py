@@ -27,6 +27,7 @@ def recipe_of(training: Training) -> Recipe:
             global_batch=training.batch,
             micro_batch=training.micro_batch,
             optimizer="adamw",
+            learning_rate=3e-4,
             evaluate_every=0,
             checkpoint_every=_NEVER,
         ),

@@ -23,7 +23,7 @@ _END = 1
 def shape_of(training: Training) -> Model:
     """The model's settings as a recipe has them."""
     return Model(
-        family=training.family,  # type: ignore[arg-type]  # one of the families' names
+        family=training.family,
         depth=training.depth,
         width=training.width,
         context=training.context,
