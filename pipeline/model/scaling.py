@@ -18,6 +18,9 @@ from pipeline.recipe import Pretrain, Recipe
 
 _FEWEST_SEQUENCES = 8
 _LARGEST_RATE = 2.0**-7
+"""The largest that Step Law was searched with."""
+_SMALLEST_FITTED = 60_000_000
+"""Parameters without embeddings of the smallest model that it was fitted on, in round numbers."""
 _FOLLOW = (
     ("model", "width"),
     ("model", "heads"),
@@ -85,8 +88,7 @@ def batch_tokens(tokens: float) -> float:
 def adamw_rate(matrix_parameters: int, tokens: float) -> float:
     """Peak rate of AdamW: 1.79 N^-0.713 D^0.307 (Li et al., 2025), N without embeddings, D tokens in the run.
 
-    Fitted as ``batch_tokens`` is. Below 2^-7 in any case, the largest rate that they searched: of models under ten
-    million parameters the law would ask for more.
+    Fitted as ``batch_tokens`` is; never above 2^-7, the largest rate that was searched.
     """
     return min(_LARGEST_RATE, 1.79 * matrix_parameters**-0.713 * tokens**0.307)
 
@@ -95,14 +97,18 @@ def _pretraining(recipe: Recipe) -> Pretrain:
     """Tokens by parameters (Hoffmann et al., 2022: about 20 each), then the batch, the steps and the rate.
 
     The batch is a power of two of at least 8 sequences, so that it divides among processes and into micro-batches.
-    Each follows from what is set before it: the rate from the steps and the batch that are really taken.
+    Longer training raises the rate; a run cut short keeps that of the whole. Where AdamW moves the matrices, the
+    rate of a small model is that of the smallest in the fit: on one of 0.4 million parameters the law extrapolated
+    was ten times too high for that, while embeddings beside Muon were best there.
     """
     settings, context = recipe.pretrain, shape_of(recipe.model).context
     tokens = settings.tokens_per_parameter * parameters(recipe)
     power = round(math.log2(batch_tokens(tokens) / context))
     batch = settings.global_batch or max(_FEWEST_SEQUENCES, 2**power)
     steps = settings.steps or math.ceil(tokens / (batch * context))
-    rate = adamw_rate(layer_parameters(shape_of(recipe.model)), steps * batch * context)
+    smallest = 0 if settings.optimizer == "muon" else _SMALLEST_FITTED
+    matrices = max(layer_parameters(shape_of(recipe.model)), smallest)
+    rate = adamw_rate(matrices, max(tokens, steps * batch * context))
     return replace(
         settings,
         global_batch=batch,

@@ -12,9 +12,10 @@ from pipeline.model.cost import embedding_parameters
 from pipeline.model.dial import SIZES
 from pipeline.model.families import model_config, round_up
 from pipeline.model.scaling import adamw_rate, batch_tokens, followed, parameters, resolved
-from pipeline.recipe import Model, Pretrain, Recipe, Tokenizer
+from pipeline.recipe import Model, Optimizer, Pretrain, Recipe, Tokenizer
 from tests.command_line import ROOT
 
+OPTIMIZERS: tuple[Optimizer, ...] = ("muon", "adamw", "schedule-free")
 SMALL = Recipe(model=Model(depth="gpt2-small"))
 
 
@@ -49,12 +50,25 @@ def test_what_is_set_stays_and_the_rest_follows_from_it() -> None:
     whole = resolved(SMALL).pretrain
     short = resolved(replace(SMALL, pretrain=Pretrain(steps=100))).pretrain
     assert (short.steps, short.global_batch) == (100, whole.global_batch)
-    assert short.learning_rate < whole.learning_rate
+    assert short.learning_rate == whole.learning_rate
     large = resolved(replace(SMALL, pretrain=Pretrain(global_batch=1024, learning_rate=1e-3))).pretrain
     assert (large.global_batch, large.learning_rate) == (1024, 1e-3)
     assert large.steps * 1024 == pytest.approx(whole.steps * whole.global_batch, rel=0.01)
     longer = resolved(replace(SMALL, pretrain=Pretrain(tokens_per_parameter=80.0))).pretrain
     assert longer.steps * longer.global_batch == pytest.approx(4 * whole.steps * whole.global_batch, rel=0.01)
+    assert longer.learning_rate == pytest.approx(4**0.307 * whole.learning_rate, rel=0.01)
+
+
+def test_adamw_for_everything_is_not_extrapolated_to_small_models() -> None:
+    rates = {
+        (size, optimizer): resolved(
+            Recipe(model=Model(depth=size), pretrain=Pretrain(optimizer=optimizer))
+        ).pretrain.learning_rate
+        for size in (4, 12)
+        for optimizer in OPTIMIZERS
+    }
+    assert rates[4, "adamw"] == rates[4, "schedule-free"] < rates[12, "adamw"] < rates[4, "muon"]
+    assert rates[12, "adamw"] == rates[12, "muon"]
 
 
 def test_published_weights_are_not_ruled() -> None:
