@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, TrainingArguments
+
+from pipeline.processes import shards_weights
 
 _NUMBERS_AT_ONCE = {"cpu": 2**21, "cuda": 2**27}
 """Logits in float32 at a time: what fits a CPU's cache; enough rows to keep a GPU busy."""
@@ -66,11 +69,18 @@ class CausalLoss:
         head: the output layer where the model leaves its product to the loss, else None.
         z_loss: weight of the squared log-partition function, which keeps logits from drifting (Chowdhery et al.,
             2022, section 5: 1e-4); 0 leaves it out.
+        products: precision of the output layer's products in the loss. Accelerate's autocast ends with the model.
         compiles: whether to compile what is done with a few rows of logits.
     """
 
-    def __init__(self, head: HeadInLoss | None, z_loss: float = 0.0, compiles: bool = False) -> None:
-        self.head, self.z_loss = head, z_loss
+    def __init__(
+        self,
+        head: HeadInLoss | None,
+        z_loss: float = 0.0,
+        products: torch.dtype = torch.float32,
+        compiles: bool = False,
+    ) -> None:
+        self.head, self.z_loss, self.products = head, z_loss, products
         self.piece: _Piece = torch.compile(loss_and_gradient) if compiles else loss_and_gradient
 
     def __call__(
@@ -87,10 +97,36 @@ class CausalLoss:
         targets = next_tokens(labels)
         features = outputs.logits.reshape(len(targets), -1)
         if self.head is not None and self.head.training:
-            total = _LinearCrossEntropy.apply(features, self.head.weight, targets, self.z_loss, self.piece)
+            total = _LinearCrossEntropy.apply(
+                features, self.head.weight, targets, self.z_loss, self.piece, self.products
+            )
         else:
             total = _CrossEntropy.apply(features, targets, self.z_loss, self.piece)
         return total / (targets.ge(0).sum() if num_items_in_batch is None else num_items_in_batch)
+
+    def by_row(self, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
+        """``row_losses`` of what a model returned."""
+        if self.head is not None and self.head.training:
+            weight = self.head.weight.to(self.products)
+            return row_losses(outputs.logits.to(self.products), labels, weight)
+        return row_losses(outputs.logits, labels)
+
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Let a model that is not in training leave its output layer to the loss too, while the block runs."""
+        if self.head is None:
+            yield
+            return
+        self.head.train()
+        yield
+        self.head.eval()
+
+
+def causal_loss(model: PreTrainedModel, arguments: TrainingArguments, z_loss: float = 0.0) -> CausalLoss:
+    """The loss of a model that a ``Trainer`` will train; the model leaves its output layer to it where it can."""
+    head = None if shards_weights() else defer_head(model)  # a part of the weight has no whole product
+    products = torch.bfloat16 if arguments.bf16 else torch.float32
+    return CausalLoss(head, z_loss, products, arguments.torch_compile)
 
 
 def next_tokens(labels: torch.Tensor) -> torch.Tensor:
@@ -99,21 +135,25 @@ def next_tokens(labels: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def row_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def row_losses(
+    features: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Negative log-likelihood summed over each row's targets, in nats.
 
     Args:
-        logits: ``(batch, length, vocabulary)``.
+        features: logits, ``(batch, length, vocabulary)``, or what their layer takes, ``(batch, length, width)``.
         labels: ``(batch, length)``, -100 where there is none.
+        weight: of the output layer, ``(vocabulary, width)``, where the features are not logits yet.
 
     Returns:
         ``(batch,)``, float32.
     """
-    flat, targets = logits.reshape(-1, logits.shape[-1]), next_tokens(labels)
-    parts = [
-        functional.cross_entropy(rows.float(), wanted, reduction="none", ignore_index=-100)
-        for rows, wanted in zip(_chunks(flat, flat.shape[-1]), _chunks(targets, flat.shape[-1]), strict=True)
-    ]
+    flat, targets = features.reshape(-1, features.shape[-1]), next_tokens(labels)
+    vocabulary = features.shape[-1] if weight is None else len(weight)
+    parts = []
+    for rows, wanted in zip(_chunks(flat, vocabulary), _chunks(targets, vocabulary), strict=True):
+        logits = rows if weight is None else functional.linear(rows, weight)
+        parts.append(functional.cross_entropy(logits.float(), wanted, reduction="none", ignore_index=-100))
     return torch.cat(parts).view(labels.shape).sum(-1)
 
 
@@ -126,11 +166,14 @@ def loss_and_gradient(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Summed loss of some rows, and its gradient by their logits in the logits' own precision."""
     numbers = logits.float()
-    log_partition = torch.logsumexp(numbers, -1)
+    greatest = numbers.amax(-1, keepdim=True)
+    powers = torch.exp(numbers - greatest)  # once, for the loss and its gradient
+    partition = powers.sum(-1, keepdim=True)
+    log_partition = (torch.log(partition) + greatest)[:, 0]
     counts = targets.ge(0)
     wanted = targets.clamp(min=0)[:, None]
     losses = log_partition - numbers.gather(1, wanted)[:, 0]
-    gradient = torch.softmax(numbers, -1)
+    gradient = powers / partition
     if z_loss:
         losses = losses + z_loss * log_partition**2
         gradient = gradient * (1 + 2 * z_loss * log_partition)[:, None]
@@ -152,20 +195,18 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets: torch.Tensor,
         z_loss: float,
         piece: _Piece,
+        products: torch.dtype,
     ) -> torch.Tensor:
-        kind = hidden.device.type
-        low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
-        small, matrix = hidden.detach().to(low), weight.detach().to(low)
+        small, matrix = hidden.detach().to(products), weight.detach().to(products)
         total = torch.zeros((), device=hidden.device)
         by_hidden, by_weight = torch.empty_like(small), torch.zeros_like(weight, dtype=torch.float32)
         at = 0
-        with torch.autocast(kind, enabled=False):
-            for rows, wanted in zip(_chunks(small, len(weight)), _chunks(targets, len(weight)), strict=True):
-                loss, gradient = piece(rows @ matrix.T, wanted, z_loss)
-                total += loss
-                torch.mm(gradient, matrix, out=by_hidden[at : at + len(rows)])
-                by_weight += gradient.T @ rows
-                at += len(rows)
+        for rows, wanted in zip(_chunks(small, len(weight)), _chunks(targets, len(weight)), strict=True):
+            loss, gradient = piece(rows @ matrix.T, wanted, z_loss)
+            total += loss
+            torch.mm(gradient, matrix, out=by_hidden[at : at + len(rows)])
+            by_weight += gradient.T @ rows
+            at += len(rows)
         ctx.save_for_backward(by_hidden, by_weight)
         ctx.types = hidden.dtype, weight.dtype
         return total
@@ -174,7 +215,14 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, outer: torch.Tensor) -> Any:
         by_hidden, by_weight = ctx.saved_tensors
         hidden_type, weight_type = ctx.types
-        return (by_hidden * outer).to(hidden_type), (by_weight * outer).to(weight_type), None, None, None
+        return (
+            (by_hidden * outer).to(hidden_type),
+            (by_weight * outer).to(weight_type),
+            None,
+            None,
+            None,
+            None,
+        )
 
 
 class _CrossEntropy(torch.autograd.Function):

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from transformers import EvalPrediction, PreTrainedModel
 
-from pipeline.processes import shards_weights
-from pipeline.train.loss import CausalLoss, defer_head, row_losses
+from pipeline.train.loss import causal_loss
 from pipeline.train.watching.trainer import MeteredTrainer
 
 
@@ -24,10 +23,10 @@ class CausalTrainer(MeteredTrainer):
 
     def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
         self.bits_per_nat = bits_per_nat
-        head = None if shards_weights() else defer_head(model)  # a part of the weight has no whole product
+        self.loss = causal_loss(model, options["args"], z_loss)
         super().__init__(
             model=model,
-            compute_loss_func=CausalLoss(head, z_loss, options["args"].torch_compile),
+            compute_loss_func=self.loss,
             compute_metrics=self._measured,
             **options,
         )
@@ -48,9 +47,9 @@ class CausalTrainer(MeteredTrainer):
         """Nothing is kept of the logits but each row's summed loss, ``(batch,)``, beside its number of targets."""
         inputs = self._prepare_inputs(inputs)
         labels = inputs.pop("labels")
-        with self.compute_loss_context_manager():
-            logits = model(**inputs, use_cache=False).logits
-        return None, row_losses(logits, labels), labels[:, 1:].ge(0).sum(-1)
+        with self.compute_loss_context_manager(), self.loss.deferring():
+            losses = self.loss.by_row(model(**inputs, use_cache=False), labels)
+        return None, losses, labels[:, 1:].ge(0).sum(-1)
 
     def _measured(self, rows: EvalPrediction) -> dict[str, float]:
         loss = float(rows.predictions.sum(dtype=float) / rows.label_ids.sum())

@@ -89,7 +89,21 @@ def test_a_deferred_head_changes_nothing_that_is_saved_or_generated() -> None:
     defer_head(model)
     assert list(model.state_dict()) == names
     torch.testing.assert_close(model.eval()(input_ids=ids).logits, before)
-    losses = row_losses(before, labels)
-    for row in range(3):
-        wanted = functional.cross_entropy(before[row, :-1], labels[row, 1:], reduction="sum")
-        torch.testing.assert_close(losses[row], wanted)
+    loss = CausalLoss(model.get_output_embeddings())
+    with loss.deferring():
+        deferred = loss.by_row(model(input_ids=ids), labels)
+    assert model(input_ids=ids).logits.shape[-1] == 96
+    for losses in (row_losses(before, labels), deferred):
+        for row in range(3):
+            wanted = functional.cross_entropy(before[row, :-1], labels[row, 1:], reduction="sum")
+            torch.testing.assert_close(losses[row], wanted)
+
+
+def test_in_bfloat16_the_products_are_and_the_loss_is_not() -> None:
+    model, (ids, labels) = _model("llama").train(), _batch()
+    head = defer_head(model)
+    exact, rounded = (
+        CausalLoss(head, products=products)(model.train()(input_ids=ids, use_cache=False), labels)
+        for products in (torch.float32, torch.bfloat16)
+    )
+    assert rounded.dtype == torch.float32 and 0 < abs((exact - rounded).item()) < 0.01
