@@ -203,8 +203,8 @@ class Finetune:
     """auto takes bfloat16 where the machine computes in it, else float32."""
     from_scratch: bool = True
     """Also train the same architecture from random weights, to see what pre-training bought."""
-    evaluation_batch: int = incidental(32)
-    """Examples in one batch of prediction."""
+    evaluation_tokens: int = incidental(8192)
+    """Tokens in one batch of prediction, padding and what is generated included."""
     checkpoint_every: int = incidental(200)
     """Steps between two checkpoints."""
     log_every: int = incidental(0)

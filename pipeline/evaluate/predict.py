@@ -9,11 +9,17 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-def batches_by_length(lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Positions in batches of ``size``, longest first, so that little is padding and memory fails early."""
+def batches_by_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Positions in batches of at most ``most`` tokens, or one sequence that is longer.
+
+    Longest first, so that little is padding and memory fails early.
+    """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
+    start = 0
+    while start < len(order):
+        end = start + max(1, most // max(1, lengths[order[start]]))
+        yield order[start:end]
+        start = end
 
 
 @torch.no_grad()
@@ -22,17 +28,20 @@ def generate_texts(
     tokenizer: PreTrainedTokenizerBase,
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
-    batch_size: int,
+    batch_tokens: int,
     **options: Any,
 ) -> list[str]:
     """Continuations of tokenised prompts, greedily unless ``options`` for ``generate`` say otherwise.
+
+    Args:
+        batch_tokens: what the cache may hold, prompts and continuations.
 
     Returns:
         One text per prompt, without the prompt and without special tokens.
     """
     model.eval()
     texts = [""] * len(prompts)
-    for batch in batches_by_length([len(p) for p in prompts], batch_size):
+    for batch in batches_by_length([len(p) + max_new_tokens for p in prompts], batch_tokens):
         longest = len(prompts[batch[0]])
         ids = [[tokenizer.pad_token_id] * (longest - len(prompts[i])) + list(prompts[i]) for i in batch]
         mask = [[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in batch]
@@ -54,15 +63,16 @@ def forward_batches(
     model: PreTrainedModel,
     features: Sequence[dict[str, Any]],
     collate: Callable[[list[dict[str, Any]]], Any],
-    batch_size: int,
+    batch_tokens: int,
 ) -> Iterator[tuple[list[int], Any]]:
     """The model's outputs batch by batch, each with the positions of its features.
 
     Args:
         features: each with ``input_ids``; what ``collate`` takes.
+        batch_tokens: in one batch, padding included.
     """
     model.eval()
-    for batch in batches_by_length([len(f["input_ids"]) for f in features], batch_size):
+    for batch in batches_by_length([len(f["input_ids"]) for f in features], batch_tokens):
         tensors = collate([features[i] for i in batch]).to(model.device)
         with autocast(model):
             yield batch, model(**tensors)

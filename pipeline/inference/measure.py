@@ -83,7 +83,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     inputs = [{name: row[name] for name in ("input_ids", "position_ids")} for row in features]
     total = sum(
         float(row_losses(outputs.logits, labels[batch].to(model.device)).sum())
-        for batch, outputs in forward_batches(model, inputs, _stack, settings.micro_batch)
+        for batch, outputs in forward_batches(model, inputs, _stack, settings.micro_batch * shape.context)
     )
     size = len(tokenizer.decode(rows.predicted).encode())
     loss = total / len(rows.predicted)

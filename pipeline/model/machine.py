@@ -59,18 +59,34 @@ def choose(
     )
 
 
+def choose_for_many_shapes(precision: Precision, longest: int) -> Choice:
+    """For batches of ever new shapes: compiling each of them costs more than a fine-tuning gains by it.
+
+    Args:
+        longest: tokens in a row.
+    """
+    bfloat16 = takes_bfloat16(precision)
+    on_cpu = _attention_on_cpu(bfloat16, longest)
+    return Choice(bfloat16, False, "sdpa" if torch.cuda.is_available() else on_cpu)
+
+
 def takes_bfloat16(precision: Precision) -> bool:
     """Whether to compute in bfloat16 here."""
     return computes_in_bfloat16() if precision == "auto" else precision == "bfloat16"
 
 
 def _attention(compiled: bool, context: int) -> Attention:
-    """Variable-length kernels on GPUs; on CPUs, where compiled, short rows as plain matrix products, fused."""
+    """Variable-length kernels on GPUs."""
     if torch.cuda.is_available():
         if is_flash_attn_2_available():
             return "flash_attention_2"
         return "flex_attention" if compiled else "sdpa"
-    return "eager" if compiled and context <= _EAGER_CONTEXT else "sdpa"
+    return _attention_on_cpu(compiled, context)
+
+
+def _attention_on_cpu(plain_is_fast: bool, context: int) -> Attention:
+    """Short rows as plain matrix products where these are fused or in bfloat16, for which torch's kernel is slow."""
+    return "eager" if plain_is_fast and context <= _EAGER_CONTEXT else "sdpa"
 
 
 def can_compile() -> bool:

@@ -100,21 +100,29 @@ class Chat(Task):
 
     def _surprise(self, model: Any, tokenizer: Any, encoded: Sequence[dict[str, list[Any]]]) -> list[float]:
         import torch
-        from transformers import DataCollatorWithPadding
 
         from pipeline.evaluate.predict import forward_batches
+        from pipeline.tasks.targets import PadTargets
 
         owners = [i for i, features in enumerate(encoded) for _ in features["input_ids"]]
-        labels = [labels for features in encoded for labels in features["labels"]]
-        inputs = [{"input_ids": ids} for features in encoded for ids in features["input_ids"]]
+        inputs = [
+            {"input_ids": ids, "labels": labels}
+            for features in encoded
+            for ids, labels in zip(features["input_ids"], features["labels"], strict=True)
+        ]
         nats = [0.0] * len(encoded)
-        collate = DataCollatorWithPadding(tokenizer)
-        for batch, outputs in forward_batches(model, inputs, collate, self.settings.evaluation_batch):
-            for row, number in enumerate(batch):
-                target = torch.tensor(labels[number][1:], device=outputs.logits.device)
-                logits = outputs.logits[row, : len(target)].float()
+        pad = PadTargets(tokenizer)
+
+        def without_labels(features: list[dict[str, Any]]) -> Any:
+            batch = pad(features)
+            del batch["labels"]  # the model would take the loss of all together
+            return batch
+
+        for batch, outputs in forward_batches(model, inputs, without_labels, self.settings.evaluation_tokens):
+            labels = pad([inputs[i] for i in batch])["labels"].to(outputs.logits.device)
+            for number, logits, wanted in zip(batch, outputs.logits, labels, strict=True):
                 loss = torch.nn.functional.cross_entropy(
-                    logits, target, ignore_index=IGNORED, reduction="sum"
+                    logits[:-1].float(), wanted[1:], ignore_index=IGNORED, reduction="sum"
                 )
                 nats[owners[number]] += float(loss)
         return nats
@@ -127,7 +135,7 @@ class Chat(Task):
             opening = _opening(example.fields["messages"])
             text = _render(tokenizer, opening, add_generation_prompt=True)
             prompts.append(_written(tokenizer, text)[-self.settings.max_tokens :])
-        most, batch = self.settings.max_new_tokens, self.settings.evaluation_batch
+        most, batch = self.settings.max_new_tokens, self.settings.evaluation_tokens
         return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
 
     def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:

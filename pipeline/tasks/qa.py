@@ -137,9 +137,9 @@ class QuestionAnswering(Task):
         ]
         best: list[tuple[float, int, int]] = [(-float("inf"), 0, 0)] * len(examples)
         nothing = [float("inf")] * len(examples)
-        collate, size = DataCollatorWithPadding(tokenizer), self.settings.evaluation_batch
+        collate, most = DataCollatorWithPadding(tokenizer), self.settings.evaluation_tokens
         features = [{"input_ids": window.ids} for _, window in windows]
-        for batch, outputs in forward_batches(model, features, collate, size):
+        for batch, outputs in forward_batches(model, features, collate, most):
             starts, ends = outputs.start_logits.float().cpu(), outputs.end_logits.float().cpu()
             for row, number in enumerate(batch):
                 i, window = windows[number]

@@ -104,7 +104,7 @@ class Sentiment(Task):
         ]
         predictions: list[Prediction] = [{} for _ in examples]
         collate = DataCollatorWithPadding(tokenizer)
-        for batch, outputs in forward_batches(model, features, collate, self.settings.evaluation_batch):
+        for batch, outputs in forward_batches(model, features, collate, self.settings.evaluation_tokens):
             best = outputs.logits.float().softmax(-1).max(-1)
             for i, probability, number in zip(
                 batch, best.values.tolist(), best.indices.tolist(), strict=True

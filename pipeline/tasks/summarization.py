@@ -47,7 +47,7 @@ class Summarization(Task):
 
         most = min(self.settings.max_new_tokens, self.settings.max_tokens // 2)
         prompts = [self._prompt(e.fields["text"], tokenizer, most) for e in examples]
-        texts = generate_texts(model, tokenizer, prompts, most, self.settings.evaluation_batch)
+        texts = generate_texts(model, tokenizer, prompts, most, self.settings.evaluation_tokens)
         return [{"prediction": " ".join(text.split())} for text in texts]
 
     def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -59,7 +59,7 @@ class Translation(Task):
             tokenizer,
             [self._prompt(e.fields, tokenizer) for e in examples],
             self.settings.max_new_tokens,
-            self.settings.evaluation_batch,
+            self.settings.evaluation_tokens,
         )
         return [self._prediction(e, text) for e, text in zip(examples, texts, strict=True)]
 

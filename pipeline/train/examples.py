@@ -1,4 +1,4 @@
-"""A task's examples: read, split so that no group is on both sides, encoded, in training order."""
+"""A task's examples: read, split so that no group is on both sides, encoded."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ _SMALLEST_HELD_OUT = 50
 """Small data gives a larger share than set, up to a fifth, so that the held-out part measures something."""
 
 _FEW_GROUPS = 5
-
-_WINDOW = 32
-"""Global batches among which examples of like length are brought together."""
 
 
 @dataclass(frozen=True)
@@ -133,24 +130,3 @@ def encode(task: Task, examples: Sequence[Example], tokenizer: Any, config: Any,
     if not len(encoded):
         raise GroundupError(f"task '{task.name}'", "no example fits into --max-tokens", "raise it")
     return encoded
-
-
-def training_order(lengths: Sequence[int], global_batch: int, steps: int, seed: int) -> list[int]:
-    """Positions of the features for every step: shuffled, with like lengths in one global batch.
-
-    The order depends on the seed alone, so every process and every resumption sees the same.
-    """
-    generator = random.Random(seed)
-    order: list[int] = []
-    while len(order) < steps * global_batch:
-        turn = list(range(len(lengths)))
-        generator.shuffle(turn)
-        order += turn
-    batches: list[list[int]] = []
-    window = _WINDOW * global_batch
-    for start in range(0, steps * global_batch, window):
-        near = sorted(order[start : min(start + window, steps * global_batch)], key=lambda i: lengths[i])
-        groups = [near[i : i + global_batch] for i in range(0, len(near), global_batch)]
-        generator.shuffle(groups)
-        batches += groups
-    return [position for batch in batches for position in batch]

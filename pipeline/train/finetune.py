@@ -11,8 +11,6 @@ from typing import Any
 
 import transformers
 from transformers import (
-    DataCollatorForSeq2Seq,
-    DataCollatorWithPadding,
     GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -21,16 +19,18 @@ from transformers import (
 
 from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
-from pipeline.model.machine import Choice, on_device, takes_bfloat16, use_physical_cores
-from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
+from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
+from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune, Watch
 from pipeline.startup import work_ended
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.train.arguments import training_arguments
+from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token
 from pipeline.train.checkpoints import resumes_at, train_or_resume
-from pipeline.train.examples import Parts, encode, read_examples, training_order
+from pipeline.train.examples import Parts, encode, read_examples
+from pipeline.train.loss import causal_loss
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
 from pipeline.train.watching.bar import Bar
@@ -169,23 +169,29 @@ class Bench:
         """A model before its first step; ``arguments`` are the Trainer's, beside what the settings say."""
         settings = self.task.settings
         lengths = [len(ids) for ids in self.features["input_ids"]]
-        order = training_order(lengths, settings.global_batch, settings.steps, self.seed)
-        choice = Choice(takes_bfloat16(settings.precision), compiles=False, attention="sdpa")
+        most = settings.micro_batch * settings.max_tokens
+        choice = choose_for_many_shapes(settings.precision, settings.max_tokens)
+        if choice.attention == "eager":  # else transformers' choice for the family stands
+            set_attention(model, "eager")
         use_physical_cores()
         per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
         set_seed(self.seed)
-        return trainer_class(self.features[0])(
-            model=model,
-            args=training_arguments(
-                settings,
-                choice,
-                checkpoints,
-                self.seed,
-                **tracker_arguments(self.watch.report_to, self.out, row),
-                **arguments,
-            ),
-            train_dataset=self.features.select(order),
-            data_collator=_collator(self.tokenizer, self.features[0]),
+        made = training_arguments(
+            settings,
+            choice,
+            checkpoints,
+            self.seed,
+            **tracker_arguments(self.watch.report_to, self.out, row),
+            **arguments,
+        )
+        data = MicroBatches(self.features, lengths, settings.steps, settings.global_batch, most, self.seed)
+        made.per_device_train_batch_size, made.gradient_accumulation_steps = 1, data.count
+        return trainer_for(
+            model,
+            self.features[0],
+            args=made,
+            train_dataset=data,
+            data_collator=PadMicroBatch(self.tokenizer),
             optimizer_cls_and_kwargs=optimizer_factory(settings),
             callbacks=[
                 Log(self.out.path / LOG, {"run": row}),
@@ -224,20 +230,12 @@ def _pretrained(
     return model
 
 
-def trainer_class(feature: Mapping[str, Any]) -> type[MeteredTrainer]:
+def trainer_for(model: PreTrainedModel, feature: Mapping[str, Any], **options: Any) -> MeteredTrainer:
     """The Trainer whose loss is the mean over the targets of a global batch, however it is divided."""
-    return MeteredTrainer if _has_target_per_token(feature) else PerExampleTrainer
-
-
-def _has_target_per_token(feature: Mapping[str, Any]) -> bool:
-    return isinstance(feature.get("labels"), list)
-
-
-def _collator(tokenizer: PreTrainedTokenizerBase, feature: Mapping[str, Any]) -> Any:
-    """Pad to the longest of the batch; labels too where there is one a token."""
-    if _has_target_per_token(feature):
-        return DataCollatorForSeq2Seq(tokenizer, padding=True)
-    return DataCollatorWithPadding(tokenizer, padding=True)
+    if has_targets_by_token(feature):
+        loss = causal_loss(model, options["args"])
+        return MeteredTrainer(model=model, compute_loss_func=loss, **options)
+    return PerExampleTrainer(model=model, **options)
 
 
 def _generation(

@@ -17,6 +17,7 @@ class PerExampleTrainer(MeteredTrainer):
     These heads return the mean over a micro-batch. Some take the Trainer's ``num_items_in_batch`` and do not divide
     by it: their gradient would be larger by the number of micro-batches and processes (transformers, issue 47688).
     Others have no ``labels`` that the Trainer could count, and a smaller last micro-batch would weigh too much.
+    Heads for spans take padding for places where an answer might be: their loss is taken again without it.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -40,7 +41,27 @@ class PerExampleTrainer(MeteredTrainer):
     ) -> Any:
         """The head's own loss; while training, times this micro-batch's share of the examples of the step."""
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
+        if "start_positions" in inputs and "attention_mask" in inputs:
+            loss = span_loss(outputs, inputs)
         if num_items_in_batch is not None:
             # Gradients are averaged over the processes afterwards, and are to be added.
             loss = loss * len(inputs["input_ids"]) * self.accelerator.num_processes / num_items_in_batch
         return (loss, outputs) if return_outputs else loss
+
+
+def span_loss(outputs: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean cross-entropy of starts and ends over the tokens of each example, which padding does not change.
+
+    Args:
+        outputs: with ``start_logits`` and ``end_logits``, ``(batch, length)``.
+        inputs: with ``attention_mask``, ``(batch, length)``, ``start_positions`` and ``end_positions``, ``(batch,)``.
+    """
+    padding = inputs["attention_mask"].eq(0)
+    starts, ends = (
+        nn.functional.cross_entropy(logits.float().masked_fill(padding, -torch.inf), positions)
+        for logits, positions in (
+            (outputs.start_logits, inputs["start_positions"]),
+            (outputs.end_logits, inputs["end_positions"]),
+        )
+    )
+    return (starts + ends) / 2

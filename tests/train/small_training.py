@@ -10,14 +10,15 @@ from typing import Any
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models
 from torch.nn.functional import cross_entropy
-from transformers import PreTrainedModel, TrainerCallback
+from transformers import PreTrainedModel, PreTrainedTokenizerFast, TrainerCallback
 
 from pipeline.model.families import model_config
 from pipeline.model.machine import Choice
 from pipeline.recipe import Model, Optimizer, Pretrain
 from pipeline.train.arguments import training_arguments
-from pipeline.train.finetune import trainer_class
+from pipeline.train.finetune import trainer_for
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.trainer import CausalTrainer
 
@@ -28,6 +29,13 @@ CAUSAL, CLASSES, SPANS = (
 )
 TRAININGS = [("pretrain", CAUSAL), ("finetune", CAUSAL), ("finetune", CLASSES), ("finetune", SPANS)]
 Gradients = list[dict[str, torch.Tensor]]
+PADDED_BY_ZERO = PreTrainedTokenizerFast(
+    tokenizer_object=Tokenizer(
+        models.WordLevel({"~": 0, **{chr(160 + i): i for i in range(1, 64)}}, unk_token="~")
+    ),
+    pad_token="~",
+)
+"""A tokenizer of as many letters as the models have embeddings."""
 
 
 def model_with(head: str) -> PreTrainedModel:
@@ -119,7 +127,7 @@ def _train(
         if stage == "pretrain":
             CausalTrainer(model, bits_per_nat=1.0, z_loss=0.0, **options).train()
         else:
-            trainer_class(data[0])(model=model, **options).train()
+            trainer_for(model, data[0], **options).train()
 
 
 class Gradient(TrainerCallback):

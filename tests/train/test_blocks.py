@@ -15,7 +15,6 @@ from pipeline.model.families import model_config
 from pipeline.recipe import Model
 from pipeline.tokenizer.shards import open_shards, write_shard
 from pipeline.train.blocks import EvaluationRows, TrainingRows, features
-from pipeline.train.examples import training_order
 from pipeline.train.loss import row_losses
 
 
@@ -91,15 +90,3 @@ def test_evaluation_predicts_each_token_once_and_no_more_than_asked_for(shards: 
 def test_too_little_text_says_what_to_do(shards: Path, tmp_path: Path) -> None:
     with pytest.raises(GroundupError, match="fewer than 1000 tokens"):
         TrainingRows(shards, 1000, rows=1, seed=0, padding=0, plans=tmp_path / "plans")
-
-
-def test_training_order_brings_like_lengths_together_and_loses_none() -> None:
-    lengths = [(i * 37) % 100 + 1 for i in range(640)]
-    order = training_order(lengths, global_batch=16, steps=40, seed=0)
-    assert sorted(order) == list(range(640))
-    spread = [
-        max(batch) - min(batch)
-        for batch in ([lengths[i] for i in order[s : s + 16]] for s in range(0, 640, 16))
-    ]
-    assert sum(spread) / len(spread) < 10
-    assert order == training_order(lengths, global_batch=16, steps=40, seed=0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline.artifacts import MANIFEST, read_json
+import pytest
+
+from pipeline.artifacts import LOG, MANIFEST, read_json
+from pipeline.train.watching.log import read_log
 from tests.command_line import run_two_processes
 
 
@@ -41,7 +44,17 @@ def test_two_processes_fine_tune_and_measure(tiny: Path, whole_run: Path, tmp_pa
         for runs in (whole_run, tmp_path)
     )
     assert one["model"].keys() == two["model"].keys() and one["model"]["examples"] == two["model"]["examples"]
+    losses = [
+        [
+            line["loss"]
+            for line in read_log(runs / "tiny" / "finetune" / "sentiment" / LOG)
+            if "loss" in line and line["run"] == "model"
+        ]
+        for runs in (whole_run, tmp_path)
+    ]
+    print(losses)
     assert abs(one["model"]["accuracy"] - two["model"]["accuracy"]) <= 1 / one["model"]["examples"]
+    assert len(losses[0]) == 4 and losses[0] == pytest.approx(losses[1], abs=1e-2)
     assert done.stdout.count("finetune/sentiment: finished") == 1
 
 

@@ -43,6 +43,7 @@ def continuations(
         model, "_orig_mod", model
     )  # generation changes shapes at every token; uncompiled it is faster
     ids = [tokenizer(prompt, add_special_tokens=False)["input_ids"] for prompt in prompts]
-    texts = generate_texts(plain, tokenizer, ids, new_tokens, len(ids), repetition_penalty=1.3)
+    together = len(ids) * (max(map(len, ids)) + new_tokens)
+    texts = generate_texts(plain, tokenizer, ids, new_tokens, together, repetition_penalty=1.3)
     plain.train()
     return [{"prompt": prompt, "text": text} for prompt, text in zip(prompts, texts, strict=True)]
