@@ -102,7 +102,7 @@ class Chat(Task):
         import torch
 
         from pipeline.evaluate.predict import forward_batches
-        from pipeline.tasks.targets import PadTargets
+        from pipeline.evaluate.targets import PadTargets
 
         owners = [i for i, features in enumerate(encoded) for _ in features["input_ids"]]
         inputs = [

@@ -12,8 +12,8 @@ import torch
 from torch.utils.data import Dataset
 from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
 
+from pipeline.evaluate.targets import PadTargets
 from pipeline.processes import world_size
-from pipeline.tasks.targets import PadTargets
 from pipeline.train.packing import Integers
 
 Feature = dict[str, Any]

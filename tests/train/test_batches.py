@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.evaluate.targets import PadTargets
 from pipeline.recipe import Finetune
-from pipeline.tasks.targets import PadTargets
 from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, training_order
 from pipeline.train.finetune import trainer_for

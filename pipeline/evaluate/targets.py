@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from transformers import BatchEncoding, DataCollatorForSeq2Seq, PreTrainedTokenizerBase
 
-from pipeline.tasks.base import IGNORED
-
 
 class PadTargets:
     """Collate features with ``input_ids`` and ``labels``, padded to the longest.
@@ -24,8 +22,8 @@ class PadTargets:
 
     def __call__(self, features: Sequence[dict[str, Any]]) -> BatchEncoding:
         batch = self.pad(list(features))
-        labels = batch["labels"]
-        following = (labels[:, 1:] != IGNORED).any(0).nonzero().squeeze(1) + 1
+        labels, ignored = batch["labels"], self.pad.label_pad_token_id
+        following = (labels[:, 1:] != ignored).any(0).nonzero().squeeze(1) + 1
         last = torch.tensor([labels.shape[1] - 1])
-        kept = torch.nn.functional.pad(labels[:, following], (1, 0), value=IGNORED)
+        kept = torch.nn.functional.pad(labels[:, following], (1, 0), value=ignored)
         return BatchEncoding({**batch, "labels": kept, "logits_to_keep": torch.cat([following - 1, last])})
