@@ -78,6 +78,7 @@ format: setup
 bench: setup
 	$(BIN)/python -m benchmarks.throughput
 	$(GROUNDUP) pretrain --recipe quickstart --runs $(RUNS)
+	$(BIN)/python -m benchmarks.finetuning $(RUNS)/quickstart
 	$(BIN)/python -m benchmarks.learning $(RUNS)/quickstart
 
 # Images for GPUs bring their own builds of torch and transformers, and need no make setup.

@@ -18,6 +18,7 @@ import tyro
 from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
 from pipeline.overrides import differences, flags, override, parse
+from pipeline.processes import part
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
 
@@ -235,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(switch, value)
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
+        part()
     except GroundupError as error:
         print(f"groundup: {error}", file=sys.stderr)
         return error.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -55,6 +56,13 @@ def on_main(work: Callable[[], T]) -> T:
     if isinstance(outcome[0], GroundupError):
         raise outcome[0]
     return outcome[0]  # type: ignore[return-value]  # the value the first process put there
+
+
+def part() -> None:
+    """Leave the other processes when all is done: a thread of theirs that outlives the interpreter aborts it."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _join() -> None:

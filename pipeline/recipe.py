@@ -182,7 +182,8 @@ class Finetune:
     global_batch: int = 32
     """Examples in one optimiser step, over all processes."""
     micro_batch: int = 32
-    """At most so many examples a process holds at a time; the rest of the global batch is accumulated."""
+    """At most so many of the longest examples a process holds at a time, or more that are shorter; the rest of the
+    global batch is accumulated."""
     optimizer: Optimizer = "adamw"
     """adamw, schedule-free: that for everything. muon: Muon for matrices inside the layers, AdamW for the rest."""
     learning_rate: float = 5e-4

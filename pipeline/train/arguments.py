@@ -28,8 +28,9 @@ def training_arguments(
         others: what one kind of training adds.
 
     Raises:
-        GroundupError: when the global batch does not divide among the processes.
+        GroundupError: when the global batch does not divide among the processes, or there are several GPUs for one.
     """
+    _refuse_one_process_for_several_gpus()
     micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
     return TrainingArguments(
         output_dir=str(checkpoints),
@@ -51,6 +52,18 @@ def training_arguments(
         dataloader_pin_memory=torch.cuda.is_available(),
         **others,
     )
+
+
+def _refuse_one_process_for_several_gpus() -> None:
+    """The Trainer would give each of them a micro-batch, and the global batch would be larger than it says."""
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if gpus > 1 and world_size() == 1:
+        raise GroundupError(
+            "CUDA_VISIBLE_DEVICES",
+            f"there are {gpus} GPUs and one process",
+            f"start {gpus} processes: accelerate launch --config_file recipes/launch/ddp.yaml -m pipeline …, "
+            "or set it to one GPU, such as 0",
+        )
 
 
 def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:

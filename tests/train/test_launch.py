@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from accelerate.commands.config.config_args import load_config_from_file
 
 from pipeline.errors import GroundupError
+from pipeline.model.machine import Choice
 from pipeline.model.scaling import resolved
+from pipeline.recipe import Finetune
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
-from pipeline.train.arguments import micro_batch
+from pipeline.train.arguments import micro_batch, training_arguments
 from tests.command_line import ROOT
 
 LAUNCH = ROOT / "recipes" / "launch"
@@ -39,6 +42,14 @@ def test_the_slurm_script_is_sound() -> None:
         Path(ROOT / "recipes/launch/fsdp2.yaml").is_file()
         and "recipes/launch/fsdp2.yaml" in script.read_text()
     )
+
+
+def test_several_gpus_want_as_many_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    choice = Choice(bfloat16=False, compiles=False, attention="sdpa")
+    with pytest.raises(GroundupError, match="there are 2 GPUs and one process"):
+        training_arguments(Finetune(), choice, tmp_path, seed=0)
 
 
 @pytest.mark.parametrize(

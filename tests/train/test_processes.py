@@ -52,7 +52,6 @@ def test_two_processes_fine_tune_and_measure(tiny: Path, whole_run: Path, tmp_pa
         ]
         for runs in (whole_run, tmp_path)
     ]
-    print(losses)
     assert abs(one["model"]["accuracy"] - two["model"]["accuracy"]) <= 1 / one["model"]["examples"]
     assert len(losses[0]) == 4 and losses[0] == pytest.approx(losses[1], abs=1e-2)
     assert done.stdout.count("finetune/sentiment: finished") == 1
