@@ -139,13 +139,6 @@ def measure(run: Path, seeds: int, work: Path) -> dict[str, list[Outcome]]:
         return train(replace(recipe, seed=seed), tokenizer, work / name.replace(" ", "-") / str(seed))
 
     outcomes[DEFAULTS].append(go(DEFAULTS, theirs, 0))
-    sweep = {
-        rate: go(f"rate {rate:g}", replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=rate)), 0)
-        for rate in RATES
-    }
-    best = min(sweep, key=lambda rate: sweep[rate].bits_per_byte)
-    tuned = replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=best))
-    outcomes[TUNED].append(sweep[best])
     trial = go("trial", replace(ours, pretrain=replace(ours.pretrain, steps=2 * _BATCHES_BETWEEN)), 0)
     (_, _, first, _), (_, _, second, _) = trial.curve[:2]
     pace = (second - first) / _BATCHES_BETWEEN
@@ -153,10 +146,18 @@ def measure(run: Path, seeds: int, work: Path) -> dict[str, list[Outcome]]:
         name: within(ours, share * outcomes[DEFAULTS][0].seconds, pace, first - _BATCHES_BETWEEN * pace)
         for name, share in SHARES.items()
     }
-    for seed in range(seeds):
-        for name, recipe in {DEFAULTS: theirs, TUNED: tuned, **budgets}.items():
-            if len(outcomes[name]) <= seed:
-                outcomes[name].append(go(name, recipe, seed))
+    for name, recipe in budgets.items():
+        outcomes[name].append(go(name, recipe, 0))
+    sweep = {
+        rate: go(f"rate {rate:g}", replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=rate)), 0)
+        for rate in RATES
+    }
+    best = min(sweep, key=lambda rate: sweep[rate].bits_per_byte)
+    outcomes[TUNED].append(sweep[best])
+    tuned = replace(theirs, pretrain=replace(theirs.pretrain, learning_rate=best))
+    for seed in range(1, seeds):
+        for name, recipe in {DEFAULTS: theirs, **budgets, TUNED: tuned}.items():
+            outcomes[name].append(go(name, recipe, seed))
     write_json(
         RESULTS,
         {
