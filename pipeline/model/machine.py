@@ -14,7 +14,7 @@ from transformers.utils import is_flash_attn_2_available
 
 from pipeline.recipe import Attention, Compile, Precision
 
-_WORTH_COMPILING = {"cpu": 1e13, "cuda": 2e16}
+_WORTH_COMPILING = {"cpu": 2e13, "cuda": 2e16}
 """FLOPs of a training from which on compilation, 20 to 60 seconds, gains more than it costs."""
 _EAGER_CONTEXT = 512
 """Longest rows whose attention matrices are best written out on a CPU (docs/performance.md)."""
