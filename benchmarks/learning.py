@@ -226,8 +226,7 @@ def draw(outcomes: Mapping[str, list[Outcome]]) -> None:
                 )
     for panel, what in zip(panels, ("steps", "tokens", "seconds"), strict=True):
         panel.set_xlabel(what)
-        panel.set_yscale("log")
-        panel.grid(alpha=0.3, which="both")
+        panel.grid(alpha=0.3)
     panels[0].set_ylabel("held-out bits per byte")
     panels[2].legend(fontsize=8)
     figure.savefig(PICTURE)
