@@ -1,229 +1,21 @@
-"""Verbs to stages. Starts fast: what is heavy is imported by the verb that needs it."""
+"""The command line: a verb and the settings it is given. Starts fast: what is heavy is imported by the verb."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
-import shlex
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import tyro
+from collections.abc import Sequence
+from typing import Any
 
 from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
-from pipeline.overrides import differences, flags, override, parse
+from pipeline.overrides import flags, override, parse
 from pipeline.processes import part
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
-
-if TYPE_CHECKING:
-    from pipeline.stages import Run
-
-
-@dataclass(frozen=True)
-class Common:
-    """What every verb takes."""
-
-    recipe: str = "quickstart"
-    """Name of a recipe in recipes/, or the path of one of your own."""
-    runs: Path = Path("runs")
-    """Directory for run directories."""
-    task: str = ""
-    """A task of the recipe; all means every one."""
-
-
-@dataclass(frozen=True)
-class Publish:
-    """What publish takes beside."""
-
-    repo: str = ""
-    """Repository on the Hub, as user/name."""
-    private: bool = False
-    """Create the repository as private."""
-    dry_run: bool = False
-    """Show the card and every file that would be pushed, without a network."""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What tokenizer takes beside."""
-
-    compare: tuple[str, ...] | None = None
-    """Tokenizers to compare with: paths, Hub names, package:NAME; --compare alone takes SmolLM2's where it is."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """What sweep takes beside."""
-
-    over: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """A setting to try, once for each: SETTING=A..B, =A..B:log, =A..B:STEP or =ONE,OTHER,…"""
-    trials: int = 12
-    """How many settings are tried, those of a call before included."""
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What rates takes beside."""
-
-    steps: int = 100
-    """Steps in which the learning rates rise."""
-    lowest: float = 1e-3
-    """Where they begin, as a multiple of the recipe's own."""
-    highest: float = 100.0
-    """Where they end, as a multiple of the recipe's own."""
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """A verb without settings of its own."""
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One word of the command line."""
-
-    help: str
-    work: Callable[[Common, Run, Any], None]
-    short: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Short flags and the settings they stand for; TASK stands for the chosen task."""
-    needs_task: bool = False
-    options: Any = Nothing()
-    """What it takes beside, with its defaults."""
-
-
-def _plan(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.plan import print_plan
-
-    print_plan(run)
-
-
-def _tokenizer(common: Common, run: Run, options: Comparison) -> None:
-    from pipeline.report.tokenizers import print_tokenizer_report
-
-    print_tokenizer_report(run, options.compare)
-
-
-def _pretrain(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.report.tables import print_metrics
-
-    print_metrics(run.finish("pretrain"))
-
-
-def _finetune(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.plan import refuse_wrong_data
-    from pipeline.report.tables import print_metrics
-
-    refuse_wrong_data(run, _tasks(common, run.recipe))
-    for task in _tasks(common, run.recipe):
-        print_metrics(run.finish(f"finetune/{task}"))
-
-
-def _everything(common: Common, run: Run, options: Nothing) -> None:
-    from pipeline.plan import refuse_wrong_data
-    from pipeline.report.tables import print_metrics
-
-    refuse_wrong_data(run, list(run.recipe.tasks))
-    for stage in run.stages():
-        artifact = run.finish(stage)
-        if stage.startswith(("pretrain", "finetune/")):
-            print_metrics(artifact)
-    _report(common, run, options)
-
-
-def _sweep(common: Common, run: Run, options: Sweep) -> None:
-    from pipeline.plan import refuse_wrong_data
-    from pipeline.sweep.study import sweep
-
-    if common.task:
-        refuse_wrong_data(run, _tasks(common, run.recipe))
-    sweep(run, common.task, options.over, options.trials, lambda recipe: _command(common, recipe))
-
-
-def _rates(common: Common, run: Run, options: Rates) -> None:
-    from pipeline.sweep.rates import Rise, find_rates
-
-    rise = Rise(options.steps, options.lowest, options.highest)
-    find_rates(run, common.task, rise, lambda recipe: _command(common, recipe))
-
-
-def _command(common: Common, recipe: Recipe) -> str:
-    """The command line that trains with these settings."""
-    verb = ["finetune", "--task", common.task] if common.task else ["pretrain"]
-    where = differences(Common(task=common.task), common)
-    return shlex.join(["groundup", *verb, *where, *differences(load_recipe(common.recipe), recipe)])
-
-
-def _evaluate(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.inference.measure import measure_run
-
-    measure_run(run, _tasks(common, run.recipe) if common.task else [])
-
-
-def _report(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.report.page import write_report
-
-    write_report(run)
-
-
-def _chat(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.inference.chat import chat
-
-    chat(run, common.task)
-
-
-def _publish(common: Common, run: Run, options: Publish) -> None:
-    from pipeline.publish.hub import publish
-
-    publish(run, common.task, options.repo, options.private, options.dry_run)
-
-
-_TASK_SHORT = {
-    "--data": "--tasks.TASK.data",
-    "--eval-data": "--tasks.TASK.eval-data",
-    "--text-column": "--tasks.TASK.text-column",
-    "--source-column": "--tasks.TASK.text-column",
-    "--label-column": "--tasks.TASK.label-column",
-    "--target-column": "--tasks.TASK.label-column",
-    "--model": "--tasks.TASK.model",
-    "--max-tokens": "--tasks.TASK.max-tokens",
-}
-_TEXT_SHORT = {
-    "--data": "--corpus.sources",
-    "--text-column": "--corpus.text-column",
-    "--model": "--model.start",
-}
-
-VERBS = {
-    "plan": Verb("what a run will need, and what would fail late; trains nothing", _plan, _TEXT_SHORT),
-    "tokenizer": Verb(
-        "corpus → tokenizer, and what it makes of the text; --compare sets others beside it",
-        _tokenizer,
-        _TEXT_SHORT,
-        options=Comparison(),
-    ),
-    "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT),
-    "finetune": Verb(
-        "fine-tune and measure --task NAME (or all), after whatever is missing",
-        _finetune,
-        _TASK_SHORT,
-        needs_task=True,
-    ),
-    "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
-    "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
-    "run": Verb("everything that the recipe declares, in order", _everything),
-    "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
-    "report": Verb("write one page about the run", _report),
-    "chat": Verb("talk to a model in the terminal", _chat),
-    "publish": Verb("write a model card and push to the Hub", _publish, options=Publish()),
-}
-
+from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
 _WITHOUT_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
@@ -303,7 +95,7 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     if options != Nothing():
         options, rest = parse(f"groundup {name}", options, rest)
     recipe = load_recipe(common.recipe)
-    tasks = _tasks(common, recipe) if common.task else list(recipe.tasks)
+    tasks = chosen_tasks(common, recipe) if common.task else list(recipe.tasks)
     if show_help:
         if verb.short:
             print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))
@@ -318,18 +110,6 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     known = [*flags(Common()), *flags(options)]
     recipe = override(f"groundup {name}", recipe, rest, tasks, verb.short, known)
     return common, recipe, options
-
-
-def _tasks(common: Common, recipe: Recipe) -> list[str]:
-    if common.task == "all" or not common.task:
-        return list(recipe.tasks)
-    if common.task not in recipe.tasks:
-        raise GroundupError(
-            f"task '{common.task}'",
-            f"the recipe '{recipe.name}' has no such task",
-            nearest(common.task, [*recipe.tasks, "all"]),
-        )
-    return [common.task]
 
 
 if __name__ == "__main__":

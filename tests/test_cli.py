@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import VERBS, main
+from pipeline.cli import main
+from pipeline.verbs import VERBS
 from tests.command_line import Groundup
 
 

@@ -21,6 +21,7 @@ FLOORS = [
     ["stages"],
     ["report", "inference"],
     ["plan", "publish", "sweep"],
+    ["verbs"],
     ["cli"],
     ["__main__"],
 ]

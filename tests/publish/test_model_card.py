@@ -10,11 +10,12 @@ import pytest
 from huggingface_hub import ModelCard
 
 from pipeline.artifacts import write_json
-from pipeline.cli import VERBS, _settings
+from pipeline.cli import _settings
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import data_source, without_directories
 from pipeline.recipe_files import RECIPES, load_recipe
 from pipeline.stages import Run
+from pipeline.verbs import VERBS
 from tests.publish.finished_run import PRETRAIN_METRICS, SENTIMENT_METRICS, write_run
 
 
