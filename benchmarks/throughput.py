@@ -115,18 +115,19 @@ def report(scores: Scores, profiled: Turn) -> str:
 
 def _missed(scores: Scores, spent: Mapping[str, float]) -> Iterator[str]:
     """What the aims that are not reached would take, beside what the matrix products leave."""
-    aims = [(entrant, statistics.median(scores.ratios(OURS.name, entrant.name))) for entrant in ENTRANTS]
-    missed = [(entrant, ratio) for entrant, ratio in aims if entrant.aim and ratio < entrant.aim]
-    if not missed:
+    lines = []
+    for entrant in ENTRANTS:
+        ratio = statistics.median(scores.ratios(OURS.name, entrant.name))
+        if entrant.aim and ratio < entrant.aim:
+            share = scores.utilisation(entrant.name) * entrant.aim
+            lines.append(
+                f"- Not reached: {entrant.aim:.2f} times {entrant.label} (it is {ratio:.2f}). "
+                f"That would be {share:.0%} of the peak."
+            )
+    if not lines:
         return
     alone = scores.utilisation(OURS.name) / (spent["matrix products"] + spent["attention"])
-    yield ""
-    for entrant, ratio in missed:
-        share = scores.utilisation(entrant.name) * (entrant.aim or 0)
-        yield (
-            f"- Not reached: {entrant.aim:.2f} times {entrant.label} (it is {ratio:.2f}). That would be {share:.0%} "
-            "of the peak."
-        )
+    yield from ["", *lines]
     yield (
         f"- Were there nothing but the matrix products and the attention, as fast as they are in this model, it would "
         f"be {alone:.0%}: products 256 wide do not run as fast as large ones."
