@@ -30,9 +30,9 @@ from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token
 from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples
-from pipeline.train.loss import causal_loss
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
+from pipeline.train.trainer import TokenTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.meter import Meter, flops_per_token, meter_of
@@ -233,8 +233,7 @@ def _pretrained(
 def trainer_for(model: PreTrainedModel, feature: Mapping[str, Any], **options: Any) -> MeteredTrainer:
     """The Trainer whose loss is the mean over the targets of a global batch, however it is divided."""
     if has_targets_by_token(feature):
-        loss = causal_loss(model, options["args"])
-        return MeteredTrainer(model=model, compute_loss_func=loss, **options)
+        return TokenTrainer(model, **options)
     return PerExampleTrainer(model=model, **options)
 
 

@@ -1,132 +1,40 @@
-"""The cross-entropy of causal language models, without the float32 logits of more than a few rows at a time."""
+"""The cross-entropy of causal language models, without the logits of more than a few rows at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 
 import torch
-from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedModel, TrainingArguments
-
-from pipeline.processes import shards_weights
 
 _NUMBERS_AT_ONCE = {"cpu": 2**21, "cuda": 2**27}
 """Logits in float32 at a time: what fits a CPU's cache; enough rows to keep a GPU busy."""
 
-
-_LARGE = 1e4
-_Piece = Callable[[torch.Tensor, torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+_Piece = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
-class HeadInLoss(nn.Linear):
-    """An output layer that, in training, leaves its product to the loss: its output is then its input.
+@dataclass(frozen=True)
+class Shaping:
+    """What a model makes of its output layer's products: ``cap * tanh(scale * product / cap)``.
 
-    It takes the place of a model's own layer through ``set_output_embeddings``, shares its weight, and has the same
-    name in the state dict, so whatever saves the model sees no difference.
+    An infinite cap is none. Cohere and Granite scale; Gemma 2 caps (Gemma Team, 2024, section 2).
     """
 
-    def __init__(self, head: nn.Linear) -> None:
-        super().__init__(head.in_features, head.out_features, bias=False, device="meta")
-        self.weight = head.weight
+    scale: float = 1.0
+    cap: float = math.inf
 
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Hidden states ``(…, width)`` as they are in training, logits ``(…, vocabulary)`` otherwise."""
-        return hidden if self.training else functional.linear(hidden, self.weight)
-
-
-def defer_head(model: PreTrainedModel) -> HeadInLoss | None:
-    """Put a ``HeadInLoss`` into a model whose logits are its hidden states times a matrix; None for others.
-
-    Whether they are is tried on a few tokens: some families have a bias, or cap their logits.
-    """
-    head = model.get_output_embeddings()
-    if type(head) is not nn.Linear or head.bias is not None:
-        return None
-    deferred, was_training = HeadInLoss(head), model.training
-    ids = torch.arange(8, device=model.device)[None]  # of which padding, whose vector may be zero, is one
-    model.eval()
-    with torch.no_grad():
-        large = head.register_forward_hook(lambda _, __, logits: logits * _LARGE)  # where a cap shows
-        logits = model(input_ids=ids, use_cache=False).logits / _LARGE
-        large.remove()
-        model.set_output_embeddings(deferred)
-        deferred.train()
-        product = functional.linear(model(input_ids=ids, use_cache=False).logits, head.weight)
-    model.train(was_training)
-    if product.shape == logits.shape and torch.allclose(product, logits, rtol=1e-3, atol=1e-5):
-        return deferred
-    model.set_output_embeddings(head)
-    return None
+    def __call__(self, products: torch.Tensor) -> torch.Tensor:
+        """Logits, of any shape."""
+        return shaped(products, self.scale, self.cap)
 
 
-class CausalLoss:
-    """What ``Trainer`` takes as ``compute_loss_func``: mean negative log-likelihood (nats) of the next tokens.
-
-    Args:
-        head: the output layer where the model leaves its product to the loss, else None.
-        z_loss: weight of the squared log-partition function, which keeps logits from drifting (Chowdhery et al.,
-            2022, section 5: 1e-4); 0 leaves it out.
-        products: precision of the output layer's products in the loss. Accelerate's autocast ends with the model.
-        compiles: whether to compile what is done with a few rows of logits.
-    """
-
-    def __init__(
-        self,
-        head: HeadInLoss | None,
-        z_loss: float = 0.0,
-        products: torch.dtype = torch.float32,
-        compiles: bool = False,
-    ) -> None:
-        self.head, self.z_loss, self.products = head, z_loss, products
-        self.piece: _Piece = torch.compile(loss_and_gradient) if compiles else loss_and_gradient
-
-    def __call__(
-        self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
-    ) -> torch.Tensor:
-        """The sum over this micro-batch's targets, divided by the targets of the global batch.
-
-        Args:
-            outputs: the model's; ``logits`` are ``(batch, length, width)`` where the head is in the loss, else
-                ``(batch, length, vocabulary)``.
-            labels: ``(batch, length)``, -100 where there is none.
-            num_items_in_batch: targets in all micro-batches of the step; None takes those of this one.
-        """
-        targets = next_tokens(labels)
-        features = outputs.logits.reshape(len(targets), -1)
-        if self.head is not None and self.head.training:
-            total = _LinearCrossEntropy.apply(
-                features, self.head.weight, targets, self.z_loss, self.piece, self.products
-            )
-        else:
-            total = _CrossEntropy.apply(features, targets, self.z_loss, self.piece)
-        return total / (targets.ge(0).sum() if num_items_in_batch is None else num_items_in_batch)
-
-    def by_row(self, outputs: Any, labels: torch.Tensor) -> torch.Tensor:
-        """``row_losses`` of what a model returned."""
-        if self.head is not None and self.head.training:
-            weight = self.head.weight.to(self.products)
-            return row_losses(outputs.logits.to(self.products), labels, weight)
-        return row_losses(outputs.logits, labels)
-
-    @contextmanager
-    def deferring(self) -> Iterator[None]:
-        """Let a model that is not in training leave its output layer to the loss too, while the block runs."""
-        if self.head is None:
-            yield
-            return
-        self.head.train()
-        yield
-        self.head.eval()
-
-
-def causal_loss(model: PreTrainedModel, arguments: TrainingArguments, z_loss: float = 0.0) -> CausalLoss:
-    """The loss of a model that a ``Trainer`` will train; the model leaves its output layer to it where it can."""
-    head = None if shards_weights() else defer_head(model)  # a part of the weight has no whole product
-    products = torch.bfloat16 if arguments.bf16 else torch.float32
-    return CausalLoss(head, z_loss, products, arguments.torch_compile)
+def shaped(products: torch.Tensor, scale: float, cap: float) -> torch.Tensor:
+    """``Shaping``, where no object can be handed on."""
+    scaled = products if scale == 1.0 else products * scale
+    return scaled if cap == math.inf else cap * torch.tanh(scaled / cap)
 
 
 def next_tokens(labels: torch.Tensor) -> torch.Tensor:
@@ -135,26 +43,46 @@ def next_tokens(labels: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def row_losses(
-    features: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None
-) -> torch.Tensor:
+def row_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Negative log-likelihood summed over each row's targets, in nats.
 
     Args:
-        features: logits, ``(batch, length, vocabulary)``, or what their layer takes, ``(batch, length, width)``.
+        logits: ``(batch, length, vocabulary)``.
         labels: ``(batch, length)``, -100 where there is none.
-        weight: of the output layer, ``(vocabulary, width)``, where the features are not logits yet.
 
     Returns:
         ``(batch,)``, float32.
     """
-    flat, targets = features.reshape(-1, features.shape[-1]), next_tokens(labels)
-    vocabulary = features.shape[-1] if weight is None else len(weight)
-    parts = []
-    for rows, wanted in zip(_chunks(flat, vocabulary), _chunks(targets, vocabulary), strict=True):
-        logits = rows if weight is None else functional.linear(rows, weight)
-        parts.append(functional.cross_entropy(logits.float(), wanted, reduction="none", ignore_index=-100))
-    return torch.cat(parts).view(labels.shape).sum(-1)
+    flat = logits.reshape(-1, logits.shape[-1])
+    losses = token_losses(flat, next_tokens(labels), logits.shape[-1], lambda rows: rows)
+    return losses.view(labels.shape).sum(-1)
+
+
+@torch.no_grad()
+def token_losses(
+    rows: torch.Tensor,
+    targets: torch.Tensor,
+    vocabulary: int,
+    logits_of: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:
+    """Negative log-likelihood of each target, in nats, without gradients; 0 where there is none.
+
+    Args:
+        rows: ``(positions, …)``, of which ``logits_of`` makes ``(positions, vocabulary)``.
+        targets: ``(positions,)``, -100 where there is none.
+        vocabulary: entries of the logits.
+        logits_of: called on a few rows at a time.
+
+    Returns:
+        ``(positions,)``, float32.
+    """
+    pieces = zip(_chunks(rows, vocabulary), _chunks(targets, vocabulary), strict=True)
+    return torch.cat(
+        [
+            functional.cross_entropy(logits_of(some).float(), wanted, reduction="none", ignore_index=-100)
+            for some, wanted in pieces
+        ]
+    )
 
 
 def _chunks(rows: torch.Tensor, vocabulary: int) -> tuple[torch.Tensor, ...]:
@@ -162,89 +90,106 @@ def _chunks(rows: torch.Tensor, vocabulary: int) -> tuple[torch.Tensor, ...]:
 
 
 def loss_and_gradient(
-    logits: torch.Tensor, targets: torch.Tensor, z_loss: float
+    products: torch.Tensor, targets: torch.Tensor, scale: float, cap: float, z_loss: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Summed loss of some rows, and its gradient by their logits in the logits' own precision."""
-    numbers = logits.float()
-    greatest = numbers.amax(-1, keepdim=True)
-    powers = torch.exp(numbers - greatest)  # once, for the loss and its gradient
+    """The loss of some rows, and the gradient of its sum by their products, in the products' own precision.
+
+    Args:
+        products: of the output layer, ``(rows, vocabulary)``.
+        targets: ``(rows,)``, negative where there is none.
+        scale: see ``Shaping``.
+        cap: see ``Shaping``.
+        z_loss: weight of the squared log-partition function, which keeps logits from drifting (Chowdhery et al.,
+            2022, section 5: 1e-4); 0 leaves it out.
+    """
+    logits = shaped(products.float(), scale, cap)
+    greatest = logits.amax(-1, keepdim=True)
+    powers = torch.exp(logits - greatest)  # once, for the loss and its gradient
     partition = powers.sum(-1, keepdim=True)
     log_partition = (torch.log(partition) + greatest)[:, 0]
     counts = targets.ge(0)
     wanted = targets.clamp(min=0)[:, None]
-    losses = log_partition - numbers.gather(1, wanted)[:, 0]
+    losses = log_partition - logits.gather(1, wanted)[:, 0]
     gradient = powers / partition
     if z_loss:
         losses = losses + z_loss * log_partition**2
         gradient = gradient * (1 + 2 * z_loss * log_partition)[:, None]
     gradient = gradient.scatter_add(1, wanted, torch.full_like(wanted, -1, dtype=gradient.dtype))
-    return (losses * counts).sum(), (gradient * counts[:, None]).to(logits.dtype)
+    if cap != math.inf:
+        gradient = gradient * (1 - (logits / cap) ** 2)
+    if scale != 1.0:
+        gradient = gradient * scale
+    return losses * counts, (gradient * counts[:, None]).to(products.dtype)
 
 
-class _LinearCrossEntropy(torch.autograd.Function):
-    """Output layer and loss in one: the gradients are taken with the loss, a few rows of logits at a time.
+@cache
+def _piece(compiles: bool) -> _Piece:
+    return torch.compile(loss_and_gradient) if compiles else loss_and_gradient
+
+
+def linear_cross_entropy(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+    scale: float,
+    cap: float,
+    z_loss: float,
+    compiles: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Output layer and loss in one, and the gradients with it, a few rows of logits at a time.
 
     The idea is that of Liger's kernel (Hsu et al., 2024), in plain PyTorch.
+
+    Args:
+        hidden: what the output layer takes, ``(positions, width)``.
+        weight: ``(vocabulary, width)``, in the same precision.
+        bias: ``(vocabulary,)``, or None.
+        targets: ``(positions,)``, negative where there is none.
+        scale: see ``Shaping``.
+        cap: see ``Shaping``.
+        z_loss: see ``loss_and_gradient``.
+        compiles: whether to compile what is done with a few rows of logits.
+
+    Returns:
+        Losses, ``(positions,)``, and the gradients of their sum: by ``hidden`` in its precision; by ``weight`` and
+        ``bias`` in float32, the latter empty where there is none.
     """
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        hidden: torch.Tensor,
-        weight: torch.Tensor,
-        targets: torch.Tensor,
-        z_loss: float,
-        piece: _Piece,
-        products: torch.dtype,
-    ) -> torch.Tensor:
-        small, matrix = hidden.detach().to(products), weight.detach().to(products)
-        total = torch.zeros((), device=hidden.device)
-        by_hidden, by_weight = torch.empty_like(small), torch.zeros_like(weight, dtype=torch.float32)
-        at = 0
-        for rows, wanted in zip(_chunks(small, len(weight)), _chunks(targets, len(weight)), strict=True):
-            loss, gradient = piece(rows @ matrix.T, wanted, z_loss)
-            total += loss
-            torch.mm(gradient, matrix, out=by_hidden[at : at + len(rows)])
-            by_weight += gradient.T @ rows
-            at += len(rows)
-        ctx.save_for_backward(by_hidden, by_weight)
-        ctx.types = hidden.dtype, weight.dtype
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, outer: torch.Tensor) -> Any:
-        by_hidden, by_weight = ctx.saved_tensors
-        hidden_type, weight_type = ctx.types
-        return (
-            (by_hidden * outer).to(hidden_type),
-            (by_weight * outer).to(weight_type),
-            None,
-            None,
-            None,
-            None,
-        )
+    vocabulary, piece = len(weight), _piece(compiles)
+    losses = torch.empty(len(hidden), device=hidden.device)
+    by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight, dtype=torch.float32)
+    by_bias = torch.zeros(0 if bias is None else vocabulary, device=hidden.device)
+    at = 0
+    for rows, wanted in zip(_chunks(hidden, vocabulary), _chunks(targets, vocabulary), strict=True):
+        here = slice(at, at + len(rows))
+        losses[here], gradient = piece(functional.linear(rows, weight, bias), wanted, scale, cap, z_loss)
+        torch.mm(gradient, weight, out=by_hidden[here])
+        by_weight += gradient.T @ rows
+        if bias is not None:
+            by_bias += gradient.sum(0, dtype=torch.float32)
+        at += len(rows)
+    return losses, by_hidden, by_weight, by_bias
 
 
-class _CrossEntropy(torch.autograd.Function):
-    """The same for logits that are there already: their gradient in their own precision, float32 for few rows."""
+fused = torch.library.custom_op("groundup::linear_cross_entropy", linear_cross_entropy, mutates_args=())
+"""``linear_cross_entropy`` as an operator: a model is compiled as one graph around it."""
 
-    @staticmethod
-    def forward(
-        ctx: Any, logits: torch.Tensor, targets: torch.Tensor, z_loss: float, piece: _Piece
-    ) -> torch.Tensor:
-        total = torch.zeros((), device=logits.device)
-        by_logits = torch.empty_like(logits)
-        at = 0
-        for rows, wanted in zip(
-            _chunks(logits.detach(), logits.shape[-1]), _chunks(targets, logits.shape[-1]), strict=True
-        ):
-            loss, by_logits[at : at + len(rows)] = piece(rows, wanted, z_loss)
-            total += loss
-            at += len(rows)
-        ctx.save_for_backward(by_logits)
-        return total
 
-    @staticmethod
-    def backward(ctx: Any, outer: torch.Tensor) -> Any:
-        (by_logits,) = ctx.saved_tensors
-        return by_logits * outer, None, None, None
+@fused.register_fake
+def _shapes(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    targets: torch.Tensor,
+    scale: float,
+    cap: float,
+    z_loss: float,
+    compiles: bool,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    entries = 0 if bias is None else len(weight)
+    return (
+        hidden.new_empty(len(hidden), dtype=torch.float32),
+        torch.empty_like(hidden),
+        torch.empty_like(weight, dtype=torch.float32),
+        hidden.new_empty(entries, dtype=torch.float32),
+    )

@@ -1,44 +1,90 @@
-"""The Trainer of causal language models: their loss in pieces, and bits per byte of the held-out text."""
+"""The Trainers of causal language models: their loss without logits, and bits per byte of the held-out text."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from torch.nn import functional
 from transformers import EvalPrediction, PreTrainedModel
 
-from pipeline.train.loss import causal_loss
+from pipeline.processes import say
+from pipeline.train.head import put_loss_head
+from pipeline.train.loss import next_tokens, row_losses
 from pipeline.train.watching.trainer import MeteredTrainer
 
 
-class CausalTrainer(MeteredTrainer):
-    """``MeteredTrainer`` with ``CausalLoss``; its evaluation is exact whatever number of targets each row has.
+class TokenTrainer(MeteredTrainer):
+    """``MeteredTrainer`` by the mean negative log-likelihood of next tokens over a global batch, however divided.
+
+    Args:
+        model: a causal language model; its output layer is replaced by a ``LossHead`` where that can be.
+        z_loss: see ``loss_and_gradient``.
+        options: what ``MeteredTrainer`` takes.
+    """
+
+    def __init__(self, model: PreTrainedModel, z_loss: float = 0.0, **options: Any) -> None:
+        self.z_loss = z_loss
+        self.head = put_loss_head(model, z_loss, options["args"].torch_compile)
+        if self.head is None:
+            say(
+                f"{model.config.model_type} makes its logits in a way of its own: all of a micro-batch are kept"
+            )
+        super().__init__(model=model, compute_loss_func=self._loss, **options)
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> Any:
+        # With a cache, transformers' masks do not go by the position ids, and documents would see each other.
+        inputs = {**inputs, "use_cache": False}
+        if self.head is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with self.head.told(inputs["labels"], num_items_in_batch):
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+
+    def _loss(
+        self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """The sum over this micro-batch's targets, divided by the targets of the global batch.
+
+        Args:
+            outputs: the model's; ``logits`` are the nought of a ``LossHead``, else ``(batch, length, vocabulary)``.
+            labels: ``(batch, length)``, -100 where there is none.
+            num_items_in_batch: targets in all micro-batches of the step; None takes those of this one.
+        """
+        targets = next_tokens(labels)
+        count = targets.ge(0).sum() if num_items_in_batch is None else num_items_in_batch
+        if self.head is not None:
+            return outputs.logits.sum() + self.head.losses.sum() / count
+        logits = outputs.logits.flatten(0, 1).float()
+        loss = functional.cross_entropy(logits, targets, reduction="sum", ignore_index=-100)
+        if self.z_loss:
+            loss = loss + self.z_loss * logits[targets.ge(0)].logsumexp(-1).square().sum()
+        return loss / count
+
+
+class CausalTrainer(TokenTrainer):
+    """``TokenTrainer`` whose evaluation is exact whatever number of targets each row has.
 
     Args:
         model: a causal language model.
         bits_per_nat: bits per byte of the held-out text that one nat per token amounts to.
-        z_loss: see ``CausalLoss``.
+        z_loss: see ``loss_and_gradient``.
         options: what ``MeteredTrainer`` takes.
     """
 
     def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
         self.bits_per_nat = bits_per_nat
-        self.loss = causal_loss(model, options["args"], z_loss)
-        super().__init__(
-            model=model,
-            compute_loss_func=self.loss,
-            compute_metrics=self._measured,
-            **options,
-        )
+        super().__init__(model, z_loss, compute_metrics=self._measured, **options)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         # Compiling the forward pass a second time, for evaluation, costs more than it saves.
         with torch.compiler.set_stance("force_eager"):
             return super().evaluate(*arguments, **options)
-
-    def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Any:
-        # With a cache, transformers' masks do not go by the position ids, and documents would see each other.
-        return super().compute_loss(model, {**inputs, "use_cache": False}, *arguments, **options)
 
     @torch.no_grad()
     def prediction_step(
@@ -47,8 +93,13 @@ class CausalTrainer(MeteredTrainer):
         """Nothing is kept of the logits but each row's summed loss, ``(batch,)``, beside its number of targets."""
         inputs = self._prepare_inputs(inputs)
         labels = inputs.pop("labels")
-        with self.compute_loss_context_manager(), self.loss.deferring():
-            losses = self.loss.by_row(model(**inputs, use_cache=False), labels)
+        with self.compute_loss_context_manager():
+            if self.head is None:
+                losses = row_losses(model(**inputs, use_cache=False).logits, labels)
+            else:
+                with self.head.told(labels):
+                    model(**inputs, use_cache=False)
+                losses = self.head.losses.sum(-1)
         return None, losses, labels[:, 1:].ge(0).sum(-1)
 
     def _measured(self, rows: EvalPrediction) -> dict[str, float]:
