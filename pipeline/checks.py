@@ -7,7 +7,6 @@ import importlib.util
 from pipeline.errors import GroundupError, nearest
 from pipeline.model.dial import shape_of
 from pipeline.model.families import STOCK, check_family
-from pipeline.processes import shards_weights
 from pipeline.recipe import Finetune, Model, Pretrain, Recipe, Watch
 
 
@@ -218,20 +217,6 @@ def _check_schedule(pretrain: Pretrain) -> None:
         "pretrain.final-rate",
         f"{pretrain.schedule} does not end at a rate of one's choice",
         "leave it at 0, or use wsd or cosine",
-    )
-
-
-def check_launch(section: str, training: Pretrain | Finetune) -> None:
-    """Refuse an optimiser that this launch cannot run.
-
-    Raises:
-        GroundupError: where weights are sharded and the optimiser needs whole ones.
-    """
-    _require(
-        training.optimizer == "adamw" or not shards_weights(),
-        f"{section}.optimizer",
-        f"{training.optimizer} needs whole weights, and this launch shards them",
-        f"add --{section}.optimizer adamw, or launch with recipes/launch/ddp.yaml",
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from pipeline.checks import check_launch
 from pipeline.errors import GroundupError
+from pipeline.launch import check_launch
 from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
 from pipeline.model.dial import position
 from pipeline.model.families import model_config, round_up

@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from glob import glob
 from typing import TypeVar
 
 from pipeline.errors import GroundupError
 
 T = TypeVar("T")
 
+_DEVICES = "/dev/nvidia[0-9]*", "/dev/dxg", "/dev/kfd"
+"""Files of NVIDIA's GPUs, of those under Windows' Linux, of AMD's."""
 _PATIENCE = timedelta(hours=24)
 """How long the others wait while the first process prepares a corpus."""
 
@@ -26,6 +29,15 @@ def shards_weights() -> bool:
     return any(
         os.environ.get(f"ACCELERATE_USE_{kind}", "").lower() == "true" for kind in ("FSDP", "DEEPSPEED")
     )
+
+
+def visible_gpus() -> int:
+    """Number of GPUs that PyTorch sees; it is imported only where the system lists any."""
+    if "torch" not in sys.modules and not any(map(glob, _DEVICES)):
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def is_main() -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import Artifact, read_json, write_json
-from pipeline.checks import check_launch
 from pipeline.errors import GroundupError, nearest
+from pipeline.launch import check_launch
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance

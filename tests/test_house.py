@@ -15,7 +15,7 @@ FLOORS = [
     ["settings", "processes", "artifacts"],
     ["recipe", "sources", "overrides"],
     ["model", "executors", "recipe_files"],
-    ["checks", "evaluate"],
+    ["checks", "evaluate", "launch"],
     ["corpus", "tokenizer", "tasks"],
     ["train"],
     ["stages"],

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from pipeline.errors import GroundupError
+from pipeline.launch import check_processes
 from pipeline.model.machine import Choice
 from pipeline.processes import world_size
 from pipeline.recipe import Finetune, Pretrain
@@ -30,7 +30,7 @@ def training_arguments(
     Raises:
         GroundupError: when the global batch does not divide among the processes, or there are several GPUs for one.
     """
-    _refuse_one_process_for_several_gpus()
+    check_processes("global-batch", settings.global_batch)
     micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
     return TrainingArguments(
         output_dir=str(checkpoints),
@@ -54,31 +54,9 @@ def training_arguments(
     )
 
 
-def _refuse_one_process_for_several_gpus() -> None:
-    """The Trainer would give each of them a micro-batch, and the global batch would be larger than it says."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if gpus > 1 and world_size() == 1:
-        raise GroundupError(
-            "CUDA_VISIBLE_DEVICES",
-            f"there are {gpus} GPUs and one process",
-            f"start {gpus} processes: accelerate launch --config_file recipes/launch/ddp.yaml -m pipeline …, "
-            "or set it to one GPU, such as 0",
-        )
-
-
 def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
-    """Sequences a process holds at a time, and how often it accumulates, for one global batch.
-
-    Raises:
-        GroundupError: when the global batch does not divide among the processes.
-    """
-    share, rest = divmod(global_batch, world_size())
-    if rest:
-        raise GroundupError(
-            "global-batch",
-            f"{global_batch} does not divide among {world_size()} processes",
-            f"use a multiple of {world_size()}",
-        )
+    """Sequences a process holds at a time, and how often it accumulates, for one global batch, which divides."""
+    share = global_batch // world_size()
     micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
     return micro, share // micro
 

@@ -11,6 +11,7 @@ import torch
 from accelerate.commands.config.config_args import load_config_from_file
 
 from pipeline.errors import GroundupError
+from pipeline.launch import check_launch
 from pipeline.model.machine import Choice
 from pipeline.model.scaling import resolved
 from pipeline.recipe import Finetune
@@ -44,12 +45,17 @@ def test_the_slurm_script_is_sound() -> None:
     )
 
 
-def test_several_gpus_want_as_many_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_gpus_want_as_many_processes(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     choice = Choice(bfloat16=False, compiles=False, attention="sdpa")
     with pytest.raises(GroundupError, match="there are 2 GPUs and one process"):
         training_arguments(Finetune(), choice, tmp_path, seed=0)
+    with pytest.raises(GroundupError, match="there are 2 GPUs and one process"):
+        Run(resolved(load_recipe(str(tiny))), tmp_path).finish("pretrain")
+    assert not list(tmp_path.rglob("manifest.json"))  # also nothing of the corpus, which would come before
 
 
 @pytest.mark.parametrize(
@@ -70,10 +76,22 @@ def test_the_global_batch_is_the_recipes_whatever_the_number_of_processes(
     assert (micro, accumulated) == wanted and micro * accumulated * processes == whole
 
 
-def test_a_global_batch_that_does_not_divide_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(GroundupError, match="16 does not divide among 3 processes; use a multiple of 3"):
-        micro_batch(16, 16)
+def test_a_global_batch_that_does_not_divide_is_refused(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = resolved(load_recipe(str(tiny)))
+    rows, processes = recipe.pretrain.global_batch, recipe.pretrain.global_batch + 1
+    monkeypatch.setenv("WORLD_SIZE", str(processes))
+    choice, words = (
+        Choice(bfloat16=False, compiles=False, attention="sdpa"),
+        f"does not divide among {processes}",
+    )
+    with pytest.raises(
+        GroundupError, match=f"global-batch: {rows} {words} processes; use a multiple of {processes}"
+    ):
+        training_arguments(recipe.pretrain, choice, tmp_path, seed=0)
+    with pytest.raises(GroundupError, match=f"--pretrain.global-batch: {rows} {words}"):
+        check_launch("pretrain", recipe.pretrain)  # which comes before the first stage
 
 
 @pytest.mark.parametrize("kind", ["FSDP", "DEEPSPEED"])
