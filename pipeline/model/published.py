@@ -39,17 +39,20 @@ def load_config(start: str) -> PretrainedConfig:
 
 
 def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
-    """The weights of a published model under one of transformers' Auto classes, in float32.
+    """The weights of a published model under one of transformers' Auto classes, in float32; a new head is drawn.
 
     Raises:
         GroundupError: when there are none to be had, or not for this class.
     """
     place, options = _place(start)
     loader = getattr(transformers, model_class)
-    model = _load(start, loader, place, {**options, "dtype": "float32", **config})
-    if "gguf_file" in options:  # its weights are plain ones by now, which can be trained and saved
-        model.hf_quantizer.remove_quantization_config(model)
-    return model
+    options = {**options, "dtype": "float32", **config}
+    if _renames_body(load_config(start), loader):
+        body = _weights(start, transformers.AutoModel, place, options)
+        model = loader.from_config(body.config, dtype="float32")
+        setattr(model, model.base_model_prefix, body)
+        return model
+    return _weights(start, loader, place, options)
 
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -86,6 +89,34 @@ def _place(start: str) -> tuple[str, dict[str, Any]]:
         options = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
         return str(files[0].parent), options
     return start, {}
+
+
+def _renames_body(config: PretrainedConfig, loader: Any) -> bool:
+    """Whether a model's class calls its body otherwise than the published one, which then would not be found.
+
+    Llama's class for question answering says ``transformer`` where its others say ``model``, and would begin with
+    weights drawn at random (transformers, issue 30381).
+    """
+    kind, architectures = type(config), config.architectures or [""]
+    published = getattr(
+        transformers, architectures[0], transformers.MODEL_FOR_CAUSAL_LM_MAPPING.get(kind, None)
+    )
+    wanted = loader._model_mapping.get(kind, None)
+    was, name = (getattr(found, "base_model_prefix", "") for found in (published, wanted))
+    return bool(was and name and was != name)
+
+
+def _weights(start: str, loader: Any, place: str, options: dict[str, Any]) -> PreTrainedModel:
+    model, found = _load(start, loader, place, {**options, "output_loading_info": True})
+    prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
+    body = {f"{prefix}{name}" for name in model.base_model.state_dict()}
+    if 2 * len(body & set(found["missing_keys"])) > len(body):
+        raise GroundupError(
+            start, f"its weights have other names than those of a {type(model).__name__}", _REMEDY
+        )
+    if "gguf_file" in options:  # its weights are plain ones by now, which can be trained and saved
+        model.hf_quantizer.remove_quantization_config(model)
+    return model
 
 
 def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
