@@ -202,6 +202,8 @@ class Finetune:
     """Largest global gradient norm."""
     precision: Precision = "auto"
     """auto takes bfloat16 where the machine computes in it, else float32."""
+    compile: Compile = "auto"
+    """torch.compile, for any shape; auto on CPUs where a compiler is found and the training is long enough to gain."""
     from_scratch: bool = True
     """Also train the same architecture from random weights, to see what pre-training bought."""
     evaluation_tokens: int = incidental(8192)

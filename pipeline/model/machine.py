@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from transformers.utils import is_flash_attn_2_available
 from pipeline.recipe import Attention, Compile, Precision
 
 _WORTH_COMPILING = {"cpu": 2e13, "cuda": 2e16}
-"""FLOPs of a training from which on compilation, 20 to 60 seconds, gains more than it costs."""
+"""FLOPs of a training from which on compilation, 10 to 40 seconds, gains more than it costs."""
+_WORTH_ANY_SHAPE = {"cpu": 1e14, "cuda": math.inf}
+"""The same of kernels for any shape: a minute, and they gain a quarter; on GPUs they were not measured."""
 _EAGER_CONTEXT = 512
 """Longest rows whose attention matrices are best written out on a CPU (docs/performance.md)."""
 
@@ -28,6 +32,8 @@ class Choice:
     compiles: bool
     attention: str
     """One of transformers' attention implementations."""
+    any_shape: bool = False
+    """Whether what is compiled is for batches of ever new shapes."""
 
     def __str__(self) -> str:
         device = (
@@ -36,7 +42,8 @@ class Choice:
             else f"{torch.get_num_threads()} threads"
         )
         number = "bfloat16" if self.bfloat16 else "float32"
-        compiled = "compiled" if self.compiles else "not compiled"
+        shapes = " for any shape" if self.any_shape else ""
+        compiled = f"compiled{shapes}" if self.compiles else "not compiled"
         return f"{number}, {compiled}, attention {self.attention}, {device}"
 
 
@@ -50,8 +57,7 @@ def choose(
         flops: of the whole training.
         context: tokens in a row.
     """
-    worth = flops >= _WORTH_COMPILING["cuda" if torch.cuda.is_available() else "cpu"]
-    compiled = (worth if compiles == "auto" else compiles == "yes") and can_compile()
+    compiled = _compiles(compiles, flops, _WORTH_COMPILING)
     return Choice(
         takes_bfloat16(precision),
         compiled,
@@ -59,15 +65,27 @@ def choose(
     )
 
 
-def choose_for_many_shapes(precision: Precision, longest: int) -> Choice:
-    """For batches of ever new shapes: compiling each of them costs more than a fine-tuning gains by it.
+def choose_for_many_shapes(precision: Precision, compiles: Compile, flops: float, longest: int) -> Choice:
+    """The same for batches of ever new shapes.
 
     Args:
+        precision, compiles: settings; auto leaves it open.
+        flops: of the whole training.
         longest: tokens in a row.
     """
     bfloat16 = takes_bfloat16(precision)
     on_cpu = _attention_on_cpu(bfloat16, longest)
-    return Choice(bfloat16, False, "sdpa" if torch.cuda.is_available() else on_cpu)
+    return Choice(
+        bfloat16,
+        _compiles(compiles, flops, _WORTH_ANY_SHAPE),
+        "sdpa" if torch.cuda.is_available() else on_cpu,
+        any_shape=True,
+    )
+
+
+def _compiles(setting: Compile, flops: float, worth: Mapping[str, float]) -> bool:
+    pays = flops >= worth["cuda" if torch.cuda.is_available() else "cpu"]
+    return (pays if setting == "auto" else setting == "yes") and can_compile()
 
 
 def takes_bfloat16(precision: Precision) -> bool:

@@ -170,11 +170,13 @@ class Bench:
         settings = self.task.settings
         lengths = [len(ids) for ids in self.features["input_ids"]]
         most = settings.micro_batch * settings.max_tokens
-        choice = choose_for_many_shapes(settings.precision, settings.max_tokens)
+        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
+        flops = (per_token or 0.0) * settings.steps * settings.global_batch * sum(lengths) / len(lengths)
+        choice = choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
+        say(f"{self.task.name} {row}: {choice}")
         if choice.attention == "eager":  # else transformers' choice for the family stands
             set_attention(model, "eager")
         use_physical_cores()
-        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
         set_seed(self.seed)
         made = training_arguments(
             settings,

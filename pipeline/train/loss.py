@@ -186,9 +186,9 @@ def _shapes(
     z_loss: float,
     compiles: bool,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    entries = 0 if bias is None else len(weight)
+    entries = 0 if bias is None else weight.shape[0]
     return (
-        hidden.new_empty(len(hidden), dtype=torch.float32),
+        hidden.new_empty(hidden.shape[0], dtype=torch.float32),
         torch.empty_like(hidden),
         torch.empty_like(weight, dtype=torch.float32),
         hidden.new_empty(entries, dtype=torch.float32),

@@ -81,12 +81,14 @@ def large_batch_gradients(head: str, count: int) -> Gradients:
     return found
 
 
-def trained_gradients(stage: str, head: str, count: int, micro_batch: int) -> Gradients:
+def trained_gradients(
+    stage: str, head: str, count: int, micro_batch: int, choice: Choice = PLAIN, **arguments: Any
+) -> Gradients:
     """What the stage's Trainer hands to the optimiser; the rate is so low that no weight moves."""
     steps = -(-count // GLOBAL_BATCH)
     settings = _settings(steps, micro_batch, "adamw", learning_rate=1e-30, gradient_clipping=1e9)
     seen = Gradient()
-    _train(stage, model_with(head), examples(head, count), settings, seen)
+    _train(stage, model_with(head), examples(head, count), settings, seen, choice=choice, **arguments)
     return seen.steps
 
 
@@ -116,10 +118,14 @@ def _train(
     data: list[dict[str, Any]],
     settings: Pretrain,
     *callbacks: TrainerCallback,
+    choice: Choice = PLAIN,
+    **arguments: Any,
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
         options: dict[str, Any] = {
-            "args": training_arguments(settings, PLAIN, Path(directory), seed=0, save_strategy="no"),
+            "args": training_arguments(
+                settings, choice, Path(directory), seed=0, save_strategy="no", **arguments
+            ),
             "train_dataset": data,
             "optimizer_cls_and_kwargs": optimizer_factory(settings),
             "callbacks": list(callbacks),

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
+from pipeline.model.machine import Choice
 from tests.command_line import run_two_processes
 from tests.train.small_training import (
     TRAININGS,
@@ -33,6 +35,15 @@ def _distance(found: Gradients, wanted: Gradients) -> float:
 def test_micro_batches_add_up_to_the_large_batch(stage: str, head: str, micro_batch: int) -> None:
     # Eleven examples make two global batches of four, and one of three: its last micro-batch is cut short.
     found = trained_gradients(stage, head, count=11, micro_batch=micro_batch)
+    assert len(found) == 3 and _distance(found, large_batch_gradients(head, 11)) < 1e-6
+
+
+@pytest.mark.parametrize(("stage", "head"), TRAININGS)
+def test_layers_that_are_compiled_change_nothing(stage: str, head: str) -> None:
+    counters.clear()
+    choice = Choice(bfloat16=False, compiles=True, attention="sdpa", any_shape=stage == "finetune")
+    found = trained_gradients(stage, head, 11, 2, choice, torch_compile_backend="aot_eager")
+    assert counters["stats"]["unique_graphs"]
     assert len(found) == 3 and _distance(found, large_batch_gradients(head, 11)) < 1e-6
 
 

@@ -1,0 +1,41 @@
+"""What a training computes in and on, where its settings leave it open."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipeline.model import machine
+from pipeline.model.machine import choose, choose_for_many_shapes
+from pipeline.recipe import Compile
+
+SHORT, LONG = 1e12, 1e15
+"""FLOPs of trainings of seconds, and of an hour, on two cores."""
+
+
+@pytest.mark.parametrize(
+    ("setting", "flops", "compiled"),
+    [("auto", SHORT, False), ("auto", LONG, True), ("yes", SHORT, True), ("no", LONG, False)],
+)
+def test_what_is_long_enough_is_compiled(
+    setting: Compile, flops: float, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "can_compile", lambda: True)
+    one, many = (
+        choose("float32", setting, "auto", flops, 256),
+        choose_for_many_shapes("float32", setting, flops, 256),
+    )
+    assert (one.compiles, one.any_shape) == (compiled, False)
+    assert (many.compiles, many.any_shape) == (compiled, True)
+    assert f"{'compiled' if compiled else 'not compiled'}, attention" in str(one)
+    assert f"{'compiled for any shape' if compiled else 'not compiled'}, attention" in str(many)
+    monkeypatch.setattr(machine, "can_compile", lambda: False)
+    assert not choose("float32", setting, "auto", flops, 256).compiles
+    assert not choose_for_many_shapes("float32", setting, flops, 256).compiles
+
+
+def test_on_gpus_batches_of_many_shapes_are_compiled_if_one_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "can_compile", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert not choose_for_many_shapes("float32", "auto", 1e30, 256).compiles
+    assert choose_for_many_shapes("float32", "yes", SHORT, 256).compiles
