@@ -33,7 +33,7 @@ from transformers import (
 from benchmarks.pages import PERFORMANCE, ROOT, write_between
 from pipeline.artifacts import LOG, Artifact, write_json
 from pipeline.provenance import describe_hardware, hardware
-from pipeline.recipe import Watch
+from pipeline.recipe import Compile, Watch
 from pipeline.recipe_files import load_recipe
 from pipeline.train.examples import Parts
 from pipeline.train.finetune import Bench, bench_for
@@ -69,7 +69,7 @@ SCRIPTS = {
     ),
 }
 """The first of a task is what Groundup is compared with, at the recipe's length."""
-OURS = "Groundup"
+OURS, COMPILED = "Groundup", "Groundup, compiled"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def by_script(script: Script, bench: Bench, model: PreTrainedModel) -> Outcome:
 
 
 def by_groundup(bench: Bench, model: PreTrainedModel) -> Outcome:
-    """As the stage does it."""
+    """As the stage does it; where it compiles, its speed is that of the second half of the steps."""
     settings = bench.task.settings
     data: Any = bench.trainer(
         "padding", copy.deepcopy(model), bench.out.checkpoints / "padding"
@@ -135,9 +135,12 @@ def by_groundup(bench: Bench, model: PreTrainedModel) -> Outcome:
     items = [[len(feature["input_ids"]) for feature in data[i]] for i in range(len(data))]
     padding = 1 - sum(map(sum, items)) / sum(len(item) * max(item) for item in items)
     metrics = bench.measure("model", model).metrics
-    seconds = [line["seconds"] for line in read_log(bench.out.path / LOG) if "seconds" in line][-1]
-    speed = settings.steps * settings.global_batch / seconds
-    return Outcome(speed, padding, metrics[bench.task.main_metric])
+    ends = {line["step"]: line["seconds"] for line in read_log(bench.out.path / LOG) if "seconds" in line}
+    first = settings.steps // 2 if settings.compile == "yes" else 0
+    seconds = ends[settings.steps] - ends.get(first, 0.0)
+    return Outcome(
+        (settings.steps - first) * settings.global_batch / seconds, padding, metrics[bench.task.main_metric]
+    )
 
 
 def measure(run: Path, steps: int, held_out: int, place: Path) -> Found:
@@ -146,23 +149,31 @@ def measure(run: Path, steps: int, held_out: int, place: Path) -> Found:
     found: Found = {}
     for name, scripts in SCRIPTS.items():
         settings = replace(recipe.tasks[name], steps=steps, from_scratch=False, checkpoint_every=10**9)
-        turns: list[Script | None] = [*scripts, None]
-        found[name] = {script.name if script else OURS: [] for script in turns}
+        turns: list[Script | str] = [*scripts, OURS, COMPILED]
+        found[name] = {_name(contender): [] for contender in turns}
         for seed in SEEDS:
             bench, model = bench_for(
                 name, settings, start, recipe.held_out, seed, Artifact(place / name), Watch()
             )
             every = max(1, len(bench.parts.held_out) // held_out)
             bench = replace(bench, parts=Parts(bench.parts.train, bench.parts.held_out[::every]))
-            for script in turns[seed:] + turns[:seed]:
-                contender = script.name if script else OURS
-                out = Artifact(place / f"{name}-{contender}-{seed}")
+            for contender in turns[seed:] + turns[:seed]:
+                out = Artifact(place / f"{name}-{_name(contender)}-{seed}")
                 out.path.mkdir()
                 mine, theirs = replace(bench, out=out), copy.deepcopy(model)
-                outcome = by_script(script, mine, theirs) if script else by_groundup(mine, theirs)
-                found[name][contender].append(outcome)
-                print(f"{name}, seed {seed}, {contender}: {outcome}", flush=True)
+                if isinstance(contender, Script):
+                    outcome = by_script(contender, mine, theirs)
+                else:
+                    compiles: Compile = "yes" if contender == COMPILED else "auto"
+                    mine.task.settings = replace(settings, compile=compiles)
+                    outcome = by_groundup(mine, theirs)
+                found[name][_name(contender)].append(outcome)
+                print(f"{name}, seed {seed}, {_name(contender)}: {outcome}", flush=True)
     return found
+
+
+def _name(contender: Script | str) -> str:
+    return contender.name if isinstance(contender, Script) else contender
 
 
 def table(found: Found) -> list[str]:

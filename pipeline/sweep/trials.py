@@ -122,7 +122,6 @@ class Trials:
 
     def _outcome(self, name: str, trial: optuna.Trial) -> Outcome:
         """Run a trial in its directory."""
-        torch.compiler.reset()  # it stops compiling after some models, and gives back nothing of earlier ones
         began, refused = time.monotonic(), Outcome(name, trial.params, "refused")
         try:
             recipe = self.space.at(trial.params)

@@ -58,6 +58,8 @@ def training_arguments(
 
 def _compile_layers(choice: Choice) -> None:
     """Compile one layer for all, which takes less time and trains as fast; Accelerate reads this here alone."""
+    if choice.compiles:
+        torch.compiler.reset()  # it stops compiling after some models, and gives back nothing of earlier ones
     os.environ["ACCELERATE_DYNAMO_USE_REGIONAL_COMPILATION"] = str(choice.compiles)
     os.environ.pop("ACCELERATE_DYNAMO_USE_DYNAMIC", None)
     if choice.any_shape:
