@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate report chat publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate compare report chat publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -52,6 +52,9 @@ run: setup
 
 evaluate: setup
 	$(GROUNDUP) evaluate --task "$(TASK)" $(COMMON)
+
+compare: setup
+	$(GROUNDUP) compare $(RUNS_TO_COMPARE) --task "$(TASK)" $(COMMON)
 
 report: setup
 	$(GROUNDUP) report $(COMMON)

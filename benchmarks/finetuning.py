@@ -122,7 +122,7 @@ def by_script(script: Script, bench: Bench, model: PreTrainedModel) -> Outcome:
     score = None
     if script.scored:
         predictions = task.predict(model, bench.tokenizer, bench.parts.held_out)
-        score = bench.judge(predictions).metrics[task.main_metric]
+        score = task.score(bench.parts.held_out, predictions)[task.main_metric]
     return Outcome(steps * settings.global_batch / seconds, 1 - length / script.length, score)
 
 
@@ -134,12 +134,13 @@ def by_groundup(bench: Bench, model: PreTrainedModel) -> Outcome:
     ).train_dataset
     items = [[len(feature["input_ids"]) for feature in data[i]] for i in range(len(data))]
     padding = 1 - sum(map(sum, items)) / sum(len(item) * max(item) for item in items)
-    metrics = bench.measure("model", model).metrics
+    predictions = bench.measure("model", model).predictions
+    scores = bench.task.score(bench.parts.held_out, predictions)
     ends = {line["step"]: line["seconds"] for line in read_log(bench.out.path / LOG) if "seconds" in line}
     first = settings.steps // 2 if settings.compile == "yes" else 0
     seconds = ends[settings.steps] - ends.get(first, 0.0)
     return Outcome(
-        (settings.steps - first) * settings.global_batch / seconds, padding, metrics[bench.task.main_metric]
+        (settings.steps - first) * settings.global_batch / seconds, padding, scores[bench.task.main_metric]
     )
 
 

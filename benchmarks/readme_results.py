@@ -22,7 +22,7 @@ def results(run: Path) -> str:
     machines = {describe_hardware(artifact.manifest()["hardware"]) for artifact in finished}
     versions = finished[0].manifest()["versions"]
     rows = [row for artifact in finished for row in _rows(artifact)]
-    lost = [words(s) for a in finished for s in verdicts(a.manifest()["stage"], a.metrics())]
+    lost = [words(s) for a in finished for s in verdicts(a.manifest()["stage"], a.metrics(), a.details())]
     return "\n".join(
         [
             f"What came out on {' and '.join(sorted(machines))} (torch {versions['torch']}, transformers "

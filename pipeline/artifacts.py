@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ METRICS = "metrics.json"
 CHECKPOINTS = "checkpoints"
 LOG = "log.jsonl"
 DROPPED = "dropped.json"
+DETAILS = "details.json"
+PREDICTIONS = "predictions.jsonl"
+WORST = "worst.jsonl"
 _LOCK = ".lock"
 _WRITING = ".writing"
 
@@ -45,6 +48,11 @@ class Artifact:
     def metrics(self) -> dict[str, Any]:
         """One object for each row of the stage's table, numbers only."""
         return read_json(self.path / METRICS)
+
+    def details(self) -> dict[str, dict[str, Any]]:
+        """What the table of numbers does not hold, by row; nothing of a stage that has no such file."""
+        file = self.path / DETAILS
+        return read_json(file) if file.is_file() else {}
 
     def fingerprint(self) -> str:
         """Fingerprint of the settings and inputs that this directory was made, or begun, from."""
@@ -141,8 +149,21 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         GroundupError: when it is missing or damaged.
     """
+    return _parsed(file, json.loads)
+
+
+def read_json_lines(file: Path) -> list[dict[str, Any]]:
+    """JSON objects from a file of a run, one a line.
+
+    Raises:
+        GroundupError: when it is missing or damaged.
+    """
+    return _parsed(file, lambda text: [json.loads(line) for line in text.split("\n") if line])
+
+
+def _parsed(file: Path, parse: Callable[[str], Any]) -> Any:
     try:
-        return json.loads(file.read_text("utf-8"))
+        return parse(file.read_text("utf-8"))
     except FileNotFoundError:
         raise GroundupError(str(file), "the file is not there", "run the stage that makes it") from None
     except ValueError:
@@ -154,6 +175,11 @@ def read_json(file: Path) -> dict[str, Any]:
 def write_json(file: Path, value: Any) -> None:
     """Write JSON beside, sync and rename, so that a reader sees the old file or the new one."""
     write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
+    """Write one JSON value a line, in the same way."""
+    write_text(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def write_text(file: Path, text: str) -> None:

@@ -75,6 +75,14 @@ class Rates:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """What compare takes beside."""
+
+    directories: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Two directories of runs, such as runs/quickstart and runs/other."""
+
+
+@dataclass(frozen=True)
 class Nothing:
     """A verb without settings of its own."""
 
@@ -160,6 +168,18 @@ def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     measure_run(run, chosen_tasks(common, run.recipe) if common.task else [])
 
 
+def _compare(common: Common, run: Run, options: Compare) -> None:
+    from pipeline.report.compare import compare_runs
+    from pipeline.report.tables import print_compared
+
+    if len(options.directories) != 2:
+        raise GroundupError(
+            "compare", f"it takes two runs, not {len(options.directories)}", "name two directories of runs"
+        )
+    tasks = [common.task] if common.task not in ("", "all") else []
+    print_compared(compare_runs(*options.directories, tasks))
+
+
 def _report(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.report.page import write_report
 
@@ -230,6 +250,9 @@ VERBS = {
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
     "run": Verb("everything that the recipe declares, in order", _everything),
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
+    "compare": Verb(
+        "two runs by their tasks, and whether chance made the difference", _compare, options=Compare()
+    ),
     "report": Verb("write one page about the run", _report),
     "chat": Verb("talk to a model in the terminal", _chat),
     "publish": Verb("write a model card and push to the Hub", _publish, options=Publish()),

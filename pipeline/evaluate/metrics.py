@@ -10,29 +10,26 @@ from typing import Any
 
 import datasets
 import evaluate
+import numpy as np
 import sacrebleu
 from rouge_score.rouge_scorer import RougeScorer
-from sklearn.metrics import accuracy_score, classification_report, confusion_matrix, f1_score
+from sklearn.metrics import classification_report, confusion_matrix
 
 from pipeline.evaluate.scripts import is_spaceless, words
-
-_LABEL, _TEXT = datasets.Value("int64"), datasets.Value("string")
-_TEXTS = datasets.Sequence(_TEXT)
+from pipeline.evaluate.statistics import Numbers, Statistics, joined, means
 
 
 class OfflineMetric(evaluate.Metric):
-    """An ``evaluate.Metric`` whose features are its class attributes; examples stay in memory.
+    """An ``evaluate.Metric`` that is computed from sums over the examples; these stay in memory.
 
-    Args:
-        options: of ``_compute``, the same for every call.
+    A subclass says what its predictions and references are, and what each example adds (``statistics``).
     """
 
-    prediction: Any = _TEXT
-    reference: Any = _TEXT
+    prediction: Any = datasets.Value("string")
+    reference: Any = datasets.Value("string")
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self) -> None:
         super().__init__(keep_in_memory=True)
-        self.options = options
 
     def _info(self) -> evaluate.MetricInfo:
         return evaluate.MetricInfo(
@@ -41,22 +38,32 @@ class OfflineMetric(evaluate.Metric):
             features=datasets.Features({"predictions": self.prediction, "references": self.reference}),
         )
 
-    def score(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, Any]:
-        """The metric over all examples."""
-        return self.compute(predictions=list(predictions), references=list(references), **self.options) or {}
+    def statistics(self, predictions: Sequence[Any], references: Sequence[Any]) -> Statistics:
+        """What each example adds to the metric."""
+        raise NotImplementedError
+
+    def _compute(self, predictions: Sequence[Any], references: Sequence[Any]) -> dict[str, float]:
+        return self.statistics(predictions, references).score()
 
 
 class Classification(OfflineMetric):
-    """Accuracy and macro-averaged F1 (scikit-learn) over label numbers; ``labels``: how many there are."""
+    """Accuracy, and F1 averaged over the classes that are there or were predicted, of label numbers."""
 
-    prediction = reference = _LABEL
+    prediction = reference = datasets.Value("int64")
 
-    def _compute(
-        self, predictions: Sequence[int], references: Sequence[int], labels: int
-    ) -> dict[str, float]:
-        numbers = list(range(labels))
-        macro = f1_score(references, predictions, labels=numbers, average="macro", zero_division=0.0)
-        return {"accuracy": float(accuracy_score(references, predictions)), "macro_f1": float(macro)}
+    def statistics(self, predictions: Sequence[int], references: Sequence[int]) -> Statistics:
+        said, wanted = np.asarray(predictions), np.asarray(references)
+        classes = np.union1d(said, wanted)
+        right = (said == wanted).astype(np.float64)
+        is_said, is_wanted = (numbers[:, None] == classes[None] for numbers in (said, wanted))
+        rows = np.concatenate([is_said & is_wanted, is_said, is_wanted], axis=1).astype(np.float64)
+
+        def metrics(sums: Numbers) -> dict[str, float]:
+            both, of_said, of_wanted = np.split(sums, 3)
+            there = of_said + of_wanted > 0
+            return {"macro_f1": float(np.mean(2 * both[there] / (of_said + of_wanted)[there]))}
+
+        return joined(means(accuracy=right.tolist()), Statistics(rows, metrics))
 
 
 class SquadMatch(OfflineMetric):
@@ -65,24 +72,35 @@ class SquadMatch(OfflineMetric):
     An empty list of references means that the question has no answer; only an empty prediction is right then.
     """
 
-    reference = _TEXTS
+    reference = datasets.Sequence(datasets.Value("string"))
 
-    def _compute(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    def statistics(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Statistics:
         pairs = [(p, list(r) or [""]) for p, r in zip(predictions, references, strict=True)]
-        exact = [max(float(squad_normal(p) == squad_normal(r)) for r in rs) for p, rs in pairs]
-        overlap = [max(token_f1(p, r) for r in rs) for p, rs in pairs]
-        return {"exact_match": sum(exact) / len(pairs), "f1": sum(overlap) / len(pairs)}
+        return means(
+            exact_match=[max(float(squad_normal(p) == squad_normal(r)) for r in rs) for p, rs in pairs],
+            f1=[max(token_f1(p, r) for r in rs) for p, rs in pairs],
+        )
+
+
+def _by_segment(
+    name: str, metric: sacrebleu.metrics.base.Metric, predictions: Sequence[str], references: Sequence[str]
+) -> Statistics:
+    """A metric of sacreBLEU from its statistics by segment, which are what its own significance tests add up."""
+    rows = metric._extract_corpus_statistics(list(predictions), [list(references)])
+    return Statistics(
+        np.array(rows, dtype=np.float64),
+        lambda sums: {name: metric._compute_score_from_stats(sums.astype(int).tolist()).score},
+    )
 
 
 class Translation(OfflineMetric):
     """Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) by sacreBLEU, in its scale from 0 to 100."""
 
-    def _compute(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
-        bleu, chrf = sacrebleu.BLEU(), sacrebleu.CHRF()
-        return {
-            "bleu": bleu.corpus_score(predictions, [references]).score,
-            "chrf": chrf.corpus_score(predictions, [references]).score,
-        }
+    def statistics(self, predictions: Sequence[str], references: Sequence[str]) -> Statistics:
+        return joined(
+            _by_segment("bleu", sacrebleu.BLEU(), predictions, references),
+            _by_segment("chrf", sacrebleu.CHRF(), predictions, references),
+        )
 
 
 def translation_signatures(predictions: Sequence[str], references: Sequence[str]) -> dict[str, str]:
@@ -99,12 +117,12 @@ _ROUGE = ["rouge1", "rouge2", "rougeL"]
 class Rouge(OfflineMetric):
     """Mean F-measures of ROUGE-1, ROUGE-2 and ROUGE-L (Lin, 2004), from 0 to 1; with stemming for English words."""
 
-    def _compute(self, predictions: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+    def statistics(self, predictions: Sequence[str], references: Sequence[str]) -> Statistics:
         scorer = RougeScorer(
             _ROUGE, use_stemmer=True, tokenizer=_Words() if is_spaceless(references) else None
         )
         every = [scorer.score(r, p) for p, r in zip(predictions, references, strict=True)]
-        return {name: sum(scores[name].fmeasure for scores in every) / len(every) for name in _ROUGE}
+        return means(**{name: [scores[name].fmeasure for scores in every] for name in _ROUGE})
 
 
 class _Words:

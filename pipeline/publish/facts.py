@@ -185,7 +185,6 @@ class Facts:
     @property
     def signatures(self) -> dict[str, str]:
         """How the metrics were computed, where the task says it in a line (sacreBLEU's signatures)."""
-        file = self.artifact.path / "details.json"
-        details = read_json(file).get("model", {}) if file.is_file() else {}
+        details = self.artifact.details().get("model", {})
         said = {**details, **details.get("signatures", {})}
         return {name: text for name, text in said.items() if isinstance(text, str) and "\n" not in text}

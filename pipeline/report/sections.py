@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.artifacts import DROPPED, LOG, Artifact, read_json
+from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
 from pipeline.report.charts import Points, bars, lines
 from pipeline.report.tables import heading, main_metric, number, verdicts, words
 
@@ -63,7 +63,7 @@ class Section:
 
     @property
     def verdicts(self) -> list[str]:
-        return [words(sentence) for sentence in verdicts(self.name, self.metrics)]
+        return [words(sentence) for sentence in verdicts(self.name, self.metrics, self.artifact.details())]
 
     @property
     def seconds(self) -> float:
@@ -161,8 +161,7 @@ class TaskSection(Section):
     @cached_property
     def details(self) -> dict[str, Any]:
         """What the task says of the model beside numbers, by name."""
-        file = self.artifact.path / "details.json"
-        return read_json(file).get("model", {}) if file.is_file() else {}
+        return self.artifact.details().get("model", {})
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -187,7 +186,7 @@ class TaskSection(Section):
         """A few predictions: the first right and wrong ones where they say which they are, else the first."""
         from pipeline.train.watching.log import read_log
 
-        rows = [_shown(row) for row in read_log(self.artifact.path / "predictions.jsonl")]
+        rows = [_shown(row) for row in read_log(self.artifact.path / PREDICTIONS)]
         wrong = [row for row in rows if row.correct is False]
         right = [row for row in rows if row.correct][: max(_RIGHT, _EXAMPLES - len(wrong))]
         return ([*right, *wrong] or rows)[:_EXAMPLES]
@@ -201,7 +200,9 @@ def section(name: str, artifact: Artifact) -> Section:
 
 
 def _shown(row: Mapping[str, Any]) -> Shown:
-    fields = {name: _readable(value) for name, value in row.items() if name not in ("place", "correct")}
+    fields = {
+        name: _readable(value) for name, value in row.items() if name not in ("place", "group", "correct")
+    }
     correct = bool(row["correct"]) if "correct" in row else None
     return Shown(fields, str(row.get("place", "")), correct)
 

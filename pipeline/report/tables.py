@@ -13,11 +13,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.artifacts import Artifact, read_json
+from pipeline.artifacts import DETAILS, PREDICTIONS, WORST, Artifact
 from pipeline.processes import is_main
+from pipeline.report.compare import Compared
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a table, numbers only."""
+Details = Mapping[str, Mapping[str, Any]]
+"""By row, what the table of numbers does not hold."""
 METRIC_NAMES = {
     "macro_f1": "macro F1",
     "bleu": "BLEU",
@@ -73,18 +76,18 @@ def print_metrics(artifact: Artifact) -> None:
     if not is_main():
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
-    print_table(Text(stage, style="bold"), _table(metrics))
+    details = artifact.details()
+    print_table(Text(stage, style="bold"), _table(metrics, _intervals(stage, details)))
     for name in _BELOW:
         told = [f"{row} {number(values[name], name)}" for row, values in metrics.items() if name in values]
         if told:
             print(f"{words(name)} of the training: {', '.join(told)}")
-    for sentence in verdicts(stage, metrics):
+    for sentence in verdicts(stage, metrics, details):
         print(sentence)
-    details = artifact.path / "details.json"
-    if details.is_file():
-        for name, said in read_json(details).get(_MODEL, {}).get("signatures", {}).items():
+    if details:
+        for name, said in details.get(_MODEL, {}).get("signatures", {}).items():
             print(f"{words(name)}: {said}")
-        print(f"Per class, by kind, one by one: details.json and predictions.jsonl in {artifact.path}")
+        print(f"By class, by length, one by one: {DETAILS}, {WORST} and {PREDICTIONS} in {artifact.path}")
 
 
 def print_table(*parts: Table | Text) -> None:
@@ -92,27 +95,46 @@ def print_table(*parts: Table | Text) -> None:
     Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False).print(*parts, sep="\n")
 
 
-def verdicts(stage: str, metrics: Metrics) -> list[str]:
-    """One sentence for each row that the model loses to, or only equals, by the stage's main metric."""
+def verdicts(stage: str, metrics: Metrics, details: Details | None = None) -> list[str]:
+    """One sentence for each row that the model does not surely beat, by the stage's main metric.
+
+    Args:
+        stage: whose table it is.
+        metrics: of every row.
+        details: where they say how far chance goes (``pipeline/train/judging.py``), it is said too.
+    """
     metric = main_metric(stage)
     ours = metrics.get(_MODEL, {}).get(metric.name) if metric else None
     if metric is None or ours is None:
         return []
     if math.isnan(ours):
         return [f"The model's {metric.name} is not a number: its training went wrong."]
-    return list(_losses(metric, ours, metrics))
+    return list(_losses(metric, ours, metrics, (details or {}).get(_MODEL, {}).get("against", {})))
 
 
-def _losses(metric: MainMetric, ours: float, metrics: Metrics) -> Iterator[str]:
+def _losses(
+    metric: MainMetric, ours: float, metrics: Metrics, against: Mapping[str, Mapping[str, float]]
+) -> Iterator[str]:
     for row, values in metrics.items():
         theirs = values.get(metric.name)
         if row == _MODEL or theirs is None:
             continue
-        if metric.beats(theirs, ours):
-            mine, other = _told_apart(ours, theirs)
-            yield f"The model loses to {row} on {words(metric.name)}: {mine} against {other}."
-        elif theirs == ours:
+        mine, other = _told_apart(ours, theirs)
+        chance = _chance(against.get(row))
+        if theirs == ours:
             yield f"The model does no better than {row} on {words(metric.name)}: {number(ours)} each."
+        elif metric.beats(theirs, ours):
+            yield f"The model loses to {row} on {words(metric.name)}: {mine} against {other}{chance}."
+        elif against and against[row]["low"] <= 0 <= against[row]["high"]:
+            lead = f"The model's lead over {row} on {words(metric.name)} may be chance"
+            yield f"{lead}: {mine} against {other}{chance}."
+
+
+def _chance(difference: Mapping[str, float] | None) -> str:
+    if difference is None:
+        return ""
+    low, high = _told_apart(difference["low"], difference["high"])
+    return f" (95 % of the difference: {low} to {high}; p = {number(difference['p'])})"
 
 
 def columns(metrics: Metrics) -> list[str]:
@@ -158,10 +180,42 @@ def _told_apart(one: float, other: float) -> tuple[str, str]:
     return texts
 
 
-def _table(metrics: Metrics) -> Table:
+def print_compared(found: Sequence[Compared]) -> None:
+    """Print how two runs compare, a row for each task."""
+    rows = [
+        [
+            task.task,
+            heading(task.metric),
+            *map(number, task.scores),
+            " to ".join(_told_apart(task.low, task.high)),
+            number(task.p),
+            number(task.examples),
+            task.verdict,
+        ]
+        for task in found
+    ]
+    head = ["", "metric", "first", "second", "95 % of the difference", "p", "examples", ""]
+    print_table(drawn(head, rows, words=2))
+
+
+def _intervals(stage: str, details: Details) -> dict[str, str]:
+    """What holds the main metric of each row with 95 %, where it is known."""
+    metric, told = main_metric(stage), {}
+    for row, values in details.items():
+        ends = values.get("intervals", {}).get(metric.name) if metric else None
+        if ends:
+            told[row] = " to ".join(_told_apart(ends["low"], ends["high"]))
+    return told
+
+
+def _table(metrics: Metrics, intervals: Mapping[str, str]) -> Table:
     if _MODEL in metrics:
         names = [name for name in columns(metrics) if name not in _BELOW]
         rows = [[row, *(number(values.get(n), n) for n in names)] for row, values in metrics.items()]
+        if intervals:
+            names.insert(1, "95 %")
+            for row in rows:
+                row.insert(2, intervals.get(row[0], ABSENT))
         return drawn(["", *names], rows)
     counts = [
         [group, name, number(value, name)]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 
@@ -26,13 +27,17 @@ class Example:
     group: str
     """Examples of one group stay on one side of the split."""
 
+    def with_prediction(self, prediction: Prediction) -> dict[str, Any]:
+        """Everything about it and what was said of it, as plain values."""
+        return {**self.fields, **prediction, "place": self.place, "group": self.group}
+
 
 class Task(ABC):
     """One task. A new one is one file that subclasses this and one line in ``pipeline/tasks/__init__.py``."""
 
     name: ClassVar[str]
     main_metric: ClassVar[str]
-    """The key of ``score`` that the task is judged by; greater is better unless ``lower_is_better``."""
+    """The metric that the task is judged by; greater is better unless ``lower_is_better``."""
     lower_is_better: ClassVar[bool] = False
     model_class: ClassVar[str] = "AutoModelForCausalLM"
     """The stock transformers class that gives the model its head."""
@@ -59,6 +64,10 @@ class Task(ABC):
     def kind(self, example: Example) -> str:
         """What the training part must hold at least one example of (a class); all alike when empty."""
         return ""
+
+    def input_text(self, example: Example) -> str:
+        """What the model reads; results are told apart by its length."""
+        return str(next(iter(example.fields.values())))
 
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:  # noqa: B027  # mostly nothing
         """Refuse examples that nothing can be learnt from or measured on, before any training.
@@ -92,8 +101,12 @@ class Task(ABC):
         """One prediction per example, in order."""
 
     @abstractmethod
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
+        """What each example adds to the metrics; ``pipeline.evaluate.statistics.means`` makes most of them."""
+
     def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
-        """Metrics over the whole held-out set, numbers only."""
+        """Metrics over all of the examples, numbers only."""
+        return self.statistics(examples, predictions).score()
 
     @abstractmethod
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:

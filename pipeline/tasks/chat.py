@@ -8,7 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.errors import GroundupError, nearest
+from pipeline.evaluate.statistics import Numbers, Statistics
 from pipeline.model.special_tokens import harmless, set_chat_template
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
@@ -65,6 +68,10 @@ class Chat(Task):
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
         """A reply ends where the assistant's message does."""
         return {"eos_token_id": self._tokenizer.eos_token_id}
+
+    def input_text(self, example: Example) -> str:
+        """All that is said."""
+        return "\n".join(message["content"] for message in example.fields["messages"])
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end."""
@@ -138,16 +145,20 @@ class Chat(Task):
         most, batch = self.settings.max_new_tokens, self.settings.evaluation_tokens
         return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
 
-    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Mean loss (nats) and perplexity per assistant token, and bits per byte of what the assistant says."""
-        nats, count = sum(p["nats"] for p in predictions), sum(p["tokens"] for p in predictions)
-        size = sum(p["bytes"] for p in predictions)
-        loss = nats / max(1, count)
-        return {
-            "loss": loss,
-            "perplexity": math.exp(min(loss, 700.0)),
-            "bits_per_byte": nats / (math.log(2) * max(1, size)),
-        }
+        rows = np.array([[p["nats"], p["tokens"], p["bytes"]] for p in predictions], dtype=np.float64)
+
+        def metrics(sums: Numbers) -> dict[str, float]:
+            nats, count, size = sums
+            loss = nats / max(1, count)
+            return {
+                "loss": loss,
+                "perplexity": math.exp(min(loss, 700.0)),
+                "bits_per_byte": nats / (math.log(2) * max(1, size)),
+            }
+
+        return Statistics(rows, metrics)
 
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
         """A model that knows how often the assistant uses each token, and nothing else (add-one smoothing)."""

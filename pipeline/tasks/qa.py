@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.errors import GroundupError
+from pipeline.evaluate.statistics import Statistics
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
 from pipeline.tasks.base import Example, Prediction, Task
@@ -76,6 +77,10 @@ class QuestionAnswering(Task):
 
     def finer_group(self, example: Example) -> str:
         """Its context: a file may hold one article alone."""
+        return str(example.fields["context"])
+
+    def input_text(self, example: Example) -> str:
+        """The context."""
         return str(example.fields["context"])
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
@@ -152,11 +157,11 @@ class QuestionAnswering(Task):
             for e, (score, *span), none in zip(examples, best, nothing, strict=True)
         ]
 
-    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """SQuAD's exact match and F1, from 0 to 1."""
         from pipeline.evaluate.metrics import SquadMatch
 
-        return SquadMatch().score(
+        return SquadMatch().statistics(
             [p["prediction"] for p in predictions], [e.fields["answers"] for e in examples]
         )
 

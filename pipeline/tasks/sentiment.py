@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.evaluate.statistics import Statistics
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
 from pipeline.tasks.base import Example, Prediction, Task
@@ -116,12 +117,12 @@ class Sentiment(Task):
         correct = label == example.fields["label"]
         return {"prediction": label, "probability": round(probability, 6), "correct": correct}
 
-    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Accuracy and macro-averaged F1 over the classes that are there or were predicted."""
         from pipeline.evaluate.metrics import Classification
 
-        said, wanted, names = _numbers(examples, predictions)
-        return Classification(labels=len(names)).score(said, wanted)
+        said, wanted, _ = _numbers(examples, predictions)
+        return Classification().statistics(said, wanted)
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each class, and the confusion matrix."""

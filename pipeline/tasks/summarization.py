@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.evaluate.statistics import Statistics
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import Example, Prediction, Task, generation_usage, prompt_and_answer, tokens
@@ -50,11 +51,12 @@ class Summarization(Task):
         texts = generate_texts(model, tokenizer, prompts, most, self.settings.evaluation_tokens)
         return [{"prediction": " ".join(text.split())} for text in texts]
 
-    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """ROUGE-1, ROUGE-2 and ROUGE-L from 0 to 1."""
         from pipeline.evaluate.metrics import Rouge
 
-        return Rouge().score([p["prediction"] for p in predictions], [e.fields["summary"] for e in examples])
+        said, wanted = [p["prediction"] for p in predictions], [e.fields["summary"] for e in examples]
+        return Rouge().statistics(said, wanted)
 
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
         """The document's first sentence, and as many of its first words as a summary usually has."""

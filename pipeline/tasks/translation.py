@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.evaluate.statistics import Statistics, joined, ratios
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import Example, Prediction, Task, generation_usage, prompt_and_answer, tokens
@@ -69,15 +70,18 @@ class Translation(Task):
         whole = mended(translated, known)
         return {"prediction": whole, "placeholders_mended": whole != translated}
 
-    def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """BLEU and chrF from 0 to 100, and the share of placeholder messages whose placeholders are all there."""
         from pipeline.evaluate.metrics import Translation as BleuAndChrf
 
         said = [p["prediction"] for p in predictions]
         pairs = [(e.fields["source"], p) for e, p in zip(examples, said, strict=True)]
-        kept = [are_kept(source, text) for source, text in pairs if placeholders(source)]
-        scores = BleuAndChrf().score(said, [e.fields["target"] for e in examples])
-        return {**scores, "placeholders_kept": sum(kept) / len(kept) if kept else 1.0}
+        scores = BleuAndChrf().statistics(said, [e.fields["target"] for e in examples])
+        there = [float(bool(placeholders(source))) for source, _ in pairs]
+        if not any(there):
+            there = [1.0] * len(pairs)  # nothing to lose
+        kept = [there[i] * are_kept(source, text) for i, (source, text) in enumerate(pairs)]
+        return joined(scores, ratios(placeholders_kept=(kept, there)))
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """sacreBLEU's signatures, and how many placeholders the model itself had wrong."""

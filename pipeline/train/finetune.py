@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,16 @@ from transformers import (
     set_seed,
 )
 
-from pipeline.artifacts import LOG, Artifact, read_json, write_json, write_text
+from pipeline.artifacts import (
+    DETAILS,
+    LOG,
+    PREDICTIONS,
+    WORST,
+    Artifact,
+    read_json,
+    write_json,
+    write_json_lines,
+)
 from pipeline.errors import GroundupError
 from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
@@ -30,6 +38,7 @@ from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token
 from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples
+from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
 from pipeline.train.trainer import TokenTrainer
@@ -69,19 +78,22 @@ def finetune(
     """
     bench, model = bench_for(name, settings, start, held_out, seed, out, watch)
     task, parts = bench.task, bench.parts
-    results = {"model": bench.measure("model", model)}
+    rows = {MODEL: bench.measure(MODEL, model)}
     if settings.from_scratch:
         set_seed(seed)
         fresh = getattr(transformers, task.model_class).from_config(model.config, dtype="float32")
-        results["from_scratch"] = bench.measure("from_scratch", fresh)
-    for baseline, predictions in on_main(lambda: task.baselines(parts.train, parts.held_out)).items():
-        results[baseline] = bench.judge(predictions)
-    on_main(
-        lambda: write_json(
-            out.path / "details.json", {row: r.details for row, r in results.items() if r.details}
-        )
-    )
-    return {row: result.metrics for row, result in results.items()}
+        rows["from_scratch"] = bench.measure("from_scratch", fresh)
+
+    def judged() -> Judgement:
+        said = {row: measured.predictions for row, measured in rows.items()}
+        said |= task.baselines(parts.train, parts.held_out)
+        return judge(task, parts.held_out, said, seed)
+
+    judgement = on_main(judged)
+    on_main(lambda: _tell(judgement, out))
+    costs = {row: measured.costs for row, measured in rows.items()}
+    examples = {"examples": len(parts.held_out)}
+    return {row: {**scores, **examples, **costs.get(row, {})} for row, scores in judgement.metrics.items()}
 
 
 def bench_for(
@@ -101,11 +113,12 @@ def bench_for(
 
 
 @dataclass(frozen=True)
-class Result:
-    """A row of the table, and what a table of numbers does not hold."""
+class Measured:
+    """A trained model's predictions of the held-out part, and what it took to get there."""
 
-    metrics: dict[str, Any]
-    details: dict[str, Any]
+    predictions: list[Prediction]
+    costs: dict[str, Any]
+    """Parameters, seconds and energy."""
 
 
 @dataclass(frozen=True)
@@ -121,36 +134,31 @@ class Bench:
     out: Artifact
     watch: Watch
 
-    def measure(self, row: str, model: PreTrainedModel) -> Result:
-        """Train a model and judge its predictions; what was measured before an interruption stands."""
+    def measure(self, row: str, model: PreTrainedModel) -> Measured:
+        """Train a model and predict the held-out part; what was done before an interruption stands."""
         checkpoints = self.out.checkpoints / row
         if (checkpoints / _RESULT).is_file():
-            return Result(**read_json(checkpoints / _RESULT))
+            return Measured(**read_json(checkpoints / _RESULT))
         began = time.monotonic()
         meter = self._train(row, model, checkpoints)
 
-        def predict() -> Result:
+        def predict() -> Measured:
             trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.model_class))
             trained.generation_config = _generation(self.task, self.tokenizer, trained)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
-            result = self.judge(predictions)
-            result.metrics["parameters"] = trained.num_parameters()
-            result.metrics["seconds"] = time.monotonic() - began
-            result.metrics.update(meter.energy_spent())
-            if row == "model":
+            costs = {
+                "parameters": trained.num_parameters(),
+                "seconds": time.monotonic() - began,
+                **meter.energy_spent(),
+            }
+            if row == MODEL:
                 self._save(trained, predictions)
-            write_json(checkpoints / _RESULT, {"metrics": result.metrics, "details": result.details})
-            return result
+            write_json(checkpoints / _RESULT, {"predictions": predictions, "costs": costs})
+            return Measured(predictions, costs)
 
         measured = on_main(predict)
         work_ended()
         return measured
-
-    def judge(self, predictions: Sequence[Prediction]) -> Result:
-        """Score predictions of the held-out part."""
-        held_out = self.parts.held_out
-        scores = {**self.task.score(held_out, predictions), "examples": len(held_out)}
-        return Result(scores, self.task.details(held_out, predictions))
 
     def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Meter:
         """Train and save the weights: whole, also where each process holds a part of them.
@@ -207,12 +215,14 @@ class Bench:
         with self.out.writing() as beside:
             model.save_pretrained(beside)
             self.tokenizer.save_pretrained(beside)
-            lines = [_line(e, p) for e, p in zip(self.parts.held_out, predictions, strict=True)]
-            write_text(beside / "predictions.jsonl", "".join(lines))
+            said = zip(self.parts.held_out, predictions, strict=True)
+            write_json_lines(beside / PREDICTIONS, (e.with_prediction(p) for e, p in said))
 
 
-def _line(example: Example, prediction: Prediction) -> str:
-    return json.dumps({**example.fields, **prediction, "place": example.place}, ensure_ascii=False) + "\n"
+def _tell(judgement: Judgement, out: Artifact) -> None:
+    """Write down what the table does not hold."""
+    write_json(out.path / DETAILS, judgement.details)
+    write_json_lines(out.path / WORST, judgement.worst)
 
 
 def _pretrained(

@@ -23,7 +23,7 @@ from pipeline.evaluate.split import is_held_out, position
 
 
 def test_classification() -> None:
-    scores = Classification(labels=2).score([0, 0, 1, 1], [0, 1, 1, 1])
+    scores = Classification().compute(predictions=[0, 0, 1, 1], references=[0, 1, 1, 1])
     assert scores["accuracy"] == 0.75
     assert scores["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
     report = per_class([0, 0, 1, 1], [0, 1, 1, 1], ["no", "yes"])
@@ -32,14 +32,16 @@ def test_classification() -> None:
 
 
 def test_squad_takes_the_best_of_several_answers_and_none_for_none() -> None:
-    scores = SquadMatch().score(["The Oslo fjord", "", "Rome"], [["fjord", "oslo fjord!"], [], []])
+    scores = SquadMatch().compute(
+        predictions=["The Oslo fjord", "", "Rome"], references=[["fjord", "oslo fjord!"], [], []]
+    )
     assert scores["exact_match"] == pytest.approx(2 / 3) and scores["f1"] == pytest.approx(2 / 3)
     assert token_f1("in old Oslo", "Oslo") == pytest.approx(0.5)
 
 
 def test_translation_is_what_sacrebleu_says() -> None:
     said, wanted = ["Ouvrir le fichier", "Fermer"], ["Ouvrir un fichier", "Fermer"]
-    scores = Translation().score(said, wanted)
+    scores = Translation().compute(predictions=said, references=wanted)
     assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(said, [wanted]).score)
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(said, [wanted]).score)
     signatures = translation_signatures(said, wanted)
@@ -49,8 +51,8 @@ def test_translation_is_what_sacrebleu_says() -> None:
 
 
 def test_rouge_counts_words_of_any_script() -> None:
-    assert Rouge().score(["the cat sat"], ["the cat ran"])["rouge1"] == pytest.approx(2 / 3)
-    assert Rouge().score(["北京大学"], ["北京人"])["rouge1"] == pytest.approx(4 / 7)
+    assert Rouge().statistics(["the cat sat"], ["the cat ran"]).score()["rouge1"] == pytest.approx(2 / 3)
+    assert Rouge().statistics(["北京大学"], ["北京人"]).score()["rouge1"] == pytest.approx(4 / 7)
 
 
 def test_bits_per_byte() -> None:

@@ -98,6 +98,35 @@ def test_close_and_equal_results_are_told_as_they_are() -> None:
     ]
 
 
+def test_how_far_chance_goes_is_said() -> None:
+    metrics = {
+        "model": {"accuracy": 0.8},
+        "a": {"accuracy": 0.81},
+        "b": {"accuracy": 0.79},
+        "c": {"accuracy": 0.5},
+    }
+    against = {
+        "a": {"low": -0.02, "high": -0.001, "p": 0.03},
+        "b": {"low": -0.004, "high": 0.021, "p": 0.3},
+        "c": {"low": 0.28, "high": 0.32, "p": 0.002},
+    }
+    assert verdicts("finetune/sentiment", metrics, {"model": {"against": against}}) == [
+        "The model loses to a on accuracy: 0.800 against 0.810 (95 % of the difference: -0.020 to -0.001; p = 0.030).",
+        "The model's lead over b on accuracy may be chance: 0.800 against 0.790 "
+        "(95 % of the difference: -0.004 to 0.021; p = 0.300).",
+    ]
+
+
+def test_intervals_stand_beside_the_main_metric(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"accuracy": {"low": 0.79, "high": 0.831}, "macro_f1": {"low": 0.1, "high": 0.2}}
+    write_json(tmp_path / "details.json", {"model": {"intervals": told}})
+    lines = _printed(capsys, tmp_path, "finetune/sentiment", SENTIMENT)
+    cells = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
+    assert cells["accuracy"][:3] == ["95", "%", "macro_f1"]
+    assert cells["model"][:5] == ["0.812", "0.790", "to", "0.831", "0.800"]
+    assert cells["from_scratch"][:3] == ["0.750", "–", "0.742"]
+
+
 def test_a_model_that_came_to_nothing_is_not_called_a_winner() -> None:
     metrics = {"model": {"bits_per_byte": float("nan")}, "xz": {"bits_per_byte": 1.5}}
     assert verdicts("pretrain", metrics) == [
