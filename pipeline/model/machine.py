@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import torch
 from transformers import PreTrainedModel
-from transformers.utils import is_flash_attn_2_available
+from transformers.utils import is_flash_attn_2_available, is_liger_kernel_available
 
 from pipeline.recipe import Attention, Compile, Precision
 
@@ -35,6 +35,11 @@ class Choice:
     any_shape: bool = False
     """Whether what is compiled is for batches of ever new shapes."""
 
+    @property
+    def liger(self) -> bool:
+        """Whether Liger's kernels, where installed, do the elementwise work; what is compiled has its own."""
+        return torch.cuda.is_available() and not self.compiles and is_liger_kernel_available()
+
     def __str__(self) -> str:
         device = (
             torch.cuda.get_device_name()
@@ -44,6 +49,8 @@ class Choice:
         number = "bfloat16" if self.bfloat16 else "float32"
         shapes = " for any shape" if self.any_shape else ""
         compiled = f"compiled{shapes}" if self.compiles else "not compiled"
+        if self.liger:
+            compiled += ", Liger's kernels"
         return f"{number}, {compiled}, attention {self.attention}, {device}"
 
 

@@ -43,6 +43,8 @@ def training_arguments(
         max_grad_norm=settings.gradient_clipping,
         bf16=choice.bfloat16,
         torch_compile=choice.compiles,
+        use_liger_kernel=choice.liger,
+        liger_kernel_config={"cross_entropy": False, "fused_linear_cross_entropy": False},  # the loss is ours
         use_cpu=not torch.cuda.is_available(),
         seed=seed,
         train_sampling_strategy="sequential",

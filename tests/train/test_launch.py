@@ -58,6 +58,16 @@ def test_several_gpus_want_as_many_processes(
     assert not list(tmp_path.rglob("manifest.json"))  # also nothing of the corpus, which would come before
 
 
+def test_liger_s_kernels_leave_the_loss_to_the_output_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choice = Choice(bfloat16=False, compiles=False, attention="sdpa")
+    assert not training_arguments(Finetune(), choice, tmp_path, seed=0).use_liger_kernel
+    monkeypatch.setattr(Choice, "liger", True)
+    made = training_arguments(Finetune(), choice, tmp_path, seed=0)
+    assert made.use_liger_kernel and not any(made.liger_kernel_config.values())
+
+
 @pytest.mark.parametrize(
     ("whole", "largest", "processes", "wanted"),
     [
