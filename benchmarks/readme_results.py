@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.pages import README, write_between
 from pipeline.artifacts import Artifact
 from pipeline.provenance import describe_hardware
-from pipeline.report.tables import main_metric, number, verdicts, words
+from pipeline.report.tables import intervals, main_metric, number, verdicts, words
 
 
 def results(run: Path) -> str:
@@ -29,7 +29,7 @@ def results(run: Path) -> str:
             f"{versions['transformers']}, Python {versions['python']}; seed {finished[0].manifest()['seed']}), "
             "all on held-out data:",
             "",
-            "| | minutes | metric | model | beside it |",
+            "| | minutes | metric | model (95 %) | beside it |",
             "|---|---:|---|---:|---|",
             *rows,
             "",
@@ -54,9 +54,11 @@ def _rows(artifact: Artifact) -> Iterator[str]:
         f"{words(row)} {number(values[metric.name])}" for row, values in metrics.items() if row != "model"
     )
     arrow = "↓" if metric.lower_is_better else "↑"
+    told = intervals(manifest["stage"], artifact.details()).get("model")
+    sure = f" ({told})" if told else ""
     yield (
         f"| {manifest['stage'].removeprefix('finetune/')} | {manifest['timings']['seconds'] / 60:.1f} "
-        f"| {words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}** | {rivals} |"
+        f"| {words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}**{sure} | {rivals} |"
     )
 
 

@@ -66,6 +66,26 @@ class Classification(OfflineMetric):
         return joined(means(accuracy=right.tolist()), Statistics(rows, metrics))
 
 
+_BINS = 15
+
+
+def calibration_error(probabilities: Sequence[float], right: Sequence[bool]) -> Statistics:
+    """Expected calibration error, ``ece``: how far the probability of what is said is from how often it is right.
+
+    The mean over 15 equal bins of the probability, by their examples (Guo et al., 2017).
+    """
+    said = np.asarray(probabilities, dtype=np.float64)
+    bins = np.minimum((said * _BINS).astype(int), _BINS - 1)[:, None] == np.arange(_BINS)[None]
+    values = [np.ones_like(said), said, np.asarray(right, dtype=np.float64)]
+    rows = np.concatenate([bins * value[:, None] for value in values], axis=1)
+
+    def metrics(sums: Numbers) -> dict[str, float]:
+        count, confidence, correct = np.split(sums, 3)
+        return {"ece": float(np.abs(confidence - correct).sum() / max(1.0, count.sum()))}
+
+    return Statistics(rows, metrics)
+
+
 class SquadMatch(OfflineMetric):
     """Exact match and token F1 of answers, the best over the reference answers (Rajpurkar et al., 2016, 2018).
 

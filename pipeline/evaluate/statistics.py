@@ -29,6 +29,10 @@ class Statistics:
         """Those of some examples."""
         return Statistics(self.rows[which], self.metrics)
 
+    def of_one(self, number: int) -> Mapping[str, float]:
+        """The metrics of one example by itself."""
+        return self.metrics(self.rows[number])
+
     def score(self) -> dict[str, float]:
         """The metrics of all examples."""
         return {name: float(value) for name, value in self.metrics(self.rows.sum(0)).items()}

@@ -29,6 +29,7 @@ METRIC_NAMES = {
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
     "rougeL": "ROUGE-L",
+    "ece": "ECE",
     "mfu": "MFU",
     "watt_hours": "Wh",
     "co2_grams": "g of CO₂",
@@ -77,7 +78,7 @@ def print_metrics(artifact: Artifact) -> None:
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
     details = artifact.details()
-    print_table(Text(stage, style="bold"), _table(metrics, _intervals(stage, details)))
+    print_table(Text(stage, style="bold"), _table(metrics, intervals(stage, details)))
     for name in _BELOW:
         told = [f"{row} {number(values[name], name)}" for row, values in metrics.items() if name in values]
         if told:
@@ -198,7 +199,7 @@ def print_compared(found: Sequence[Compared]) -> None:
     print_table(drawn(head, rows, words=2))
 
 
-def _intervals(stage: str, details: Details) -> dict[str, str]:
+def intervals(stage: str, details: Details) -> dict[str, str]:
     """What holds the main metric of each row with 95 %, where it is known."""
     metric, told = main_metric(stage), {}
     for row, values in details.items():

@@ -43,6 +43,8 @@ class Task(ABC):
     """The stock transformers class that gives the model its head."""
     pipeline_tag: ClassVar[str] = "text-generation"
     """The Hub's name for what the model does."""
+    validates: ClassVar[bool] = False
+    """Whether ``settle`` wants examples that were not trained on."""
     usage: ClassVar[str] = ""
     """Python for the card: runs the model ``REPO`` with transformers alone; empty: what the tag suggests."""
 
@@ -95,6 +97,18 @@ class Task(ABC):
             Columns of equal length (one entry a feature; a long example may give several), at least
             ``input_ids`` (a list of token ids) and ``labels`` or whatever the head takes.
         """
+
+    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
+        """Settle what training does not (a temperature, a threshold), in the trained model itself.
+
+        Args:
+            model: changed in place, so that what is saved says the same to whoever loads it.
+            validation: examples that were not trained on; none where the data has too few.
+
+        Returns:
+            What was settled, for the details.
+        """
+        return {}
 
     @abstractmethod
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +25,14 @@ tokenizer = AutoTokenizer.from_pretrained("REPO")
 model = AutoModelForQuestionAnswering.from_pretrained("REPO")
 question, context = "What is the capital of Norway?", "Capital, name: Oslo\\nCapital, time difference: UTC+1"
 inputs = tokenizer(question + "\\n", context, return_offsets_mapping=True)
-inputs["input_ids"].append(tokenizer.eos_token_id)  # the last token stands for "no answer"
-with torch.no_grad():
-    output = model(input_ids=torch.tensor([inputs["input_ids"]]))
-start, end = output.start_logits[0].argmax(), output.end_logits[0].argmax()
-if start < len(inputs["offset_mapping"]) and start <= end:
-    print(context[inputs["offset_mapping"][start][0] : inputs["offset_mapping"][end][1]].strip())
+places = [place for place, part in enumerate(inputs.sequence_ids()) if part == 1]
+with torch.no_grad():  # the last token stands for "no answer"
+    output = model(input_ids=torch.tensor([[*inputs["input_ids"], tokenizer.eos_token_id]]))
+starts, ends = output.start_logits[0, places], output.end_logits[0, places]
+likelier = starts.max() + ends.max() - output.start_logits[0, -1] - output.end_logits[0, -1]
+if likelier > getattr(model.config, "no_answer_threshold", 0.0) and starts.argmax() <= ends.argmax():
+    first, last = (inputs["offset_mapping"][places[which.argmax()]] for which in (starts, ends))
+    print(context[first[0] : last[1]].strip())
 """
 
 
@@ -61,6 +64,7 @@ class QuestionAnswering(Task):
     model_class = "AutoModelForQuestionAnswering"
     pipeline_tag = "question-answering"
     usage = _USAGE
+    validates = True
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns ``context``, ``question`` and ``answers`` (SQuAD's own form, or that of its Hub data set)."""
@@ -130,8 +134,36 @@ class QuestionAnswering(Task):
         closed = ids and ids[-1] in tokenizer.all_special_ids
         return Window(ids if closed else [*ids, tokenizer.eos_token_id], spans)
 
+    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
+        """By how much an answer must be likelier than none: what gives the best F1 (SQuAD 2.0).
+
+        It stands in the model's configuration as ``no_answer_threshold``.
+        """
+        from pipeline.evaluate.thresholds import best_threshold
+
+        if not validation:
+            return {}
+        found = self._spans(model, tokenizer, validation)
+        answered = [_prediction(e, span, 1.0) for e, (span, _) in zip(validation, found, strict=True)]
+        nothing = [_prediction(e, span, -1.0) for e, (span, _) in zip(validation, found, strict=True)]
+        scores = (self.statistics(validation, said) for said in (answered, nothing))
+        with_answer, without = ([s.of_one(i)["f1"] for i in range(len(validation))] for s in scores)
+        threshold = best_threshold([margin for _, margin in found], with_answer, without)
+        model.config.no_answer_threshold = threshold
+        return {"no_answer_threshold": threshold}
+
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The likeliest span over all windows, or none where every window prefers that."""
+        threshold = getattr(model.config, "no_answer_threshold", 0.0)
+        return [
+            _prediction(example, span, margin - threshold)
+            for example, (span, margin) in zip(examples, self._spans(model, tokenizer, examples), strict=True)
+        ]
+
+    def _spans(
+        self, model: Any, tokenizer: Any, examples: Sequence[Example]
+    ) -> list[tuple[tuple[int, int], float]]:
+        """Characters of each example's likeliest span, and how much likelier than none it is (logits)."""
         import torch
         from transformers import DataCollatorWithPadding
 
@@ -152,10 +184,7 @@ class QuestionAnswering(Task):
                 nothing[i] = min(nothing[i], none)
                 positions = torch.tensor(list(window.spans))
                 best[i] = max(best[i], _best_span(window, starts[row, positions], ends[row, positions]))
-        return [
-            _prediction(e, span, score - none)
-            for e, (score, *span), none in zip(examples, best, nothing, strict=True)
-        ]
+        return [((start, end), score - none) for (score, start, end), none in zip(best, nothing, strict=True)]
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """SQuAD's exact match and F1, from 0 to 1."""
@@ -203,9 +232,14 @@ def _beginning(text: str, most: int, tokenizer: Any) -> str:
 
 
 def _prediction(example: Example, span: Sequence[int], margin: float) -> Prediction:
-    """A span where its score is above that of "no answer", else an empty one."""
+    """A span where it is likelier than "no answer", else an empty one; and how likely the choice is of the two."""
     start, end = span if margin > 0 else (0, 0)
-    return {"prediction": example.fields["context"][start:end], "start": start, "end": end}
+    return {
+        "prediction": example.fields["context"][start:end],
+        "start": start,
+        "end": end,
+        "probability": round(1 / (1 + math.exp(-min(abs(margin), 500.0))), 6),
+    }
 
 
 def _best_span(window: Window, starts: Any, ends: Any) -> tuple[float, int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest
-from pipeline.evaluate.statistics import Statistics
+from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
 from pipeline.tasks.base import Example, Prediction, Task
@@ -22,6 +22,7 @@ class Sentiment(Task):
     main_metric = "accuracy"
     model_class = "AutoModelForSequenceClassification"
     pipeline_tag = "text-classification"
+    validates = True
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns with the text and the label: a name, or the number of one of ``label_names``."""
@@ -94,8 +95,33 @@ class Sentiment(Task):
         )
         return ids if len(ids) <= room else ids[: room // 2] + ids[len(ids) - (room - room // 2) :]
 
+    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
+        """A temperature, so that probabilities are as often right as they say (Guo et al., 2017).
+
+        The last layer is divided by it, so the saved model needs to know of none.
+        """
+        if not validation:
+            return {}
+        from pipeline.evaluate.calibration import divide_logits, temperature
+
+        wanted = [model.config.label2id[e.fields["label"]] for e in validation]
+        found = temperature(self._logits(model, tokenizer, validation), wanted)
+        divide_logits(model, found)
+        return {"temperature": found}
+
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The likeliest label and its probability."""
+        best = self._logits(model, tokenizer, examples).softmax(-1).max(-1)
+        return [
+            self._prediction(example, model.config.id2label[number], probability)
+            for example, probability, number in zip(
+                examples, best.values.tolist(), best.indices.tolist(), strict=True
+            )
+        ]
+
+    def _logits(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Any:
+        """``(examples, classes)``, in float32."""
+        import torch
         from transformers import DataCollatorWithPadding
 
         from pipeline.evaluate.predict import forward_batches
@@ -103,26 +129,23 @@ class Sentiment(Task):
         features = [
             {"input_ids": self._ids(e.fields, tokenizer) or [tokenizer.pad_token_id]} for e in examples
         ]
-        predictions: list[Prediction] = [{} for _ in examples]
+        found = torch.empty(len(examples), model.config.num_labels)
         collate = DataCollatorWithPadding(tokenizer)
         for batch, outputs in forward_batches(model, features, collate, self.settings.evaluation_tokens):
-            best = outputs.logits.float().softmax(-1).max(-1)
-            for i, probability, number in zip(
-                batch, best.values.tolist(), best.indices.tolist(), strict=True
-            ):
-                predictions[i] = self._prediction(examples[i], model.config.id2label[number], probability)
-        return predictions
+            found[batch] = outputs.logits.float().cpu()
+        return found
 
     def _prediction(self, example: Example, label: str, probability: float) -> Prediction:
         correct = label == example.fields["label"]
         return {"prediction": label, "probability": round(probability, 6), "correct": correct}
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
-        """Accuracy and macro-averaged F1 over the classes that are there or were predicted."""
-        from pipeline.evaluate.metrics import Classification
+        """Accuracy, macro-averaged F1 over the classes that are there or were predicted, and calibration error."""
+        from pipeline.evaluate.metrics import Classification, calibration_error
 
         said, wanted, _ = _numbers(examples, predictions)
-        return Classification().statistics(said, wanted)
+        sure, right = [p["probability"] for p in predictions], [p["correct"] for p in predictions]
+        return joined(Classification().statistics(said, wanted), calibration_error(sure, right))
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each class, and the confusion matrix."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.errors import GroundupError
@@ -19,14 +20,17 @@ _SMALLEST_HELD_OUT = 50
 """Small data gives a larger share than set, up to a fifth, so that the held-out part measures something."""
 
 _FEW_GROUPS = 5
+_MOST_VALIDATED = 1000
+"""Examples; small data gives a tenth."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What is trained on and what is measured on."""
+    """What is trained on, what is measured on, and what a task settles on that training does not."""
 
     train: list[Example]
     held_out: list[Example]
+    validation: list[Example] = field(default_factory=list)
 
 
 def read_examples(task: Task, share: float, seed: int) -> Parts:
@@ -54,6 +58,8 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
             say(
                 f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out"
             )
+    if task.validates:
+        parts = _with_validation(task, parts, seed)
     if parts.train:
         task.check(parts.train, parts.held_out)
     if not parts.train or not parts.held_out:
@@ -95,6 +101,26 @@ def _split(examples: list[Example], share: float, seed: int) -> Parts:
     return Parts(
         [e for e in examples if place[e.group] > border], [e for e in examples if place[e.group] <= border]
     )
+
+
+def _with_validation(task: Task, parts: Parts, seed: int) -> Parts:
+    """Groups that the training part loses to the validation part: by the hash too, whatever is held out."""
+    rest = sorted({e.group for e in parts.train}, key=lambda group: position(f"validation\n{group}", seed))
+    wanted, chosen, sizes = (
+        min(_MOST_VALIDATED, len(parts.train) // 10),
+        set(),
+        Counter(e.group for e in parts.train),
+    )
+    for group in rest:
+        if wanted <= 0:
+            break
+        chosen.add(group)
+        wanted -= sizes[group]
+    split = Parts(
+        [e for e in parts.train if e.group not in chosen], [e for e in parts.train if e.group in chosen]
+    )
+    split = _with_every_kind(task, split)
+    return Parts(split.train, parts.held_out, split.held_out)
 
 
 def _with_every_kind(task: Task, parts: Parts) -> Parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +87,11 @@ def finetune(
     def judged() -> Judgement:
         said = {row: measured.predictions for row, measured in rows.items()}
         said |= task.baselines(parts.train, parts.held_out)
-        return judge(task, parts.held_out, said, seed)
+        return judge(task, parts.held_out, said, seed, parts.train)
 
     judgement = on_main(judged)
+    for row, measured in rows.items():
+        judgement.details[row] |= measured.settled
     on_main(lambda: _tell(judgement, out))
     costs = {row: measured.costs for row, measured in rows.items()}
     examples = {"examples": len(parts.held_out)}
@@ -119,6 +121,8 @@ class Measured:
     predictions: list[Prediction]
     costs: dict[str, Any]
     """Parameters, seconds and energy."""
+    settled: dict[str, float] = field(default_factory=dict)
+    """By the task, on the validation part."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,7 @@ class Bench:
         def predict() -> Measured:
             trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.model_class))
             trained.generation_config = _generation(self.task, self.tokenizer, trained)
+            settled = self.task.settle(trained, self.tokenizer, self.parts.validation)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             costs = {
                 "parameters": trained.num_parameters(),
@@ -153,8 +158,9 @@ class Bench:
             }
             if row == MODEL:
                 self._save(trained, predictions)
-            write_json(checkpoints / _RESULT, {"predictions": predictions, "costs": costs})
-            return Measured(predictions, costs)
+            measured = Measured(predictions, costs, settled)
+            write_json(checkpoints / _RESULT, asdict(measured))
+            return measured
 
         measured = on_main(predict)
         work_ended()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.corpus.contamination import Contaminants
 from pipeline.evaluate.statistics import Statistics, coarse_enough, draw
 from pipeline.tasks.base import Example, Prediction, Task
 
@@ -17,6 +18,8 @@ MODEL = "model"
 _WORST = 50
 """Examples that are listed."""
 _MOST_KINDS = 20
+_PASSAGE = 13
+"""Words in a row by which text is known again (Brown et al., 2020, appendix C)."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,11 @@ class Judgement:
 
 
 def judge(
-    task: Task, examples: Sequence[Example], predictions: Mapping[str, Sequence[Prediction]], seed: int
+    task: Task,
+    examples: Sequence[Example],
+    predictions: Mapping[str, Sequence[Prediction]],
+    seed: int,
+    train: Sequence[Example] = (),
 ) -> Judgement:
     """Score predictions of the same examples, with 95 % bootstrap intervals.
 
@@ -43,6 +50,7 @@ def judge(
         examples: all held-out ones.
         predictions: one an example, by system.
         seed: of the samples.
+        train: what the systems were trained on; held-out examples that share a passage with it are told apart.
     """
     statistics = {name: task.statistics(examples, said) for name, said in predictions.items()}
     draws = draw(statistics, alike(task, examples), seed)
@@ -60,7 +68,7 @@ def judge(
         details[MODEL]["against"] = {
             name: {**_ends(found.low, found.high), "p": found.p} for name, found in differences.items()
         }
-        details[MODEL]["slices"] = _slices(task, examples, statistics[MODEL])
+        details[MODEL]["slices"] = _slices(task, examples, statistics[MODEL], train)
     worst = _worst(task, examples, predictions[MODEL], statistics[MODEL]) if MODEL in predictions else []
     return Judgement(metrics, details, worst)
 
@@ -71,9 +79,9 @@ def alike(task: Task, examples: Sequence[Example]) -> Sequence[str]:
 
 
 def _slices(
-    task: Task, examples: Sequence[Example], statistics: Statistics
+    task: Task, examples: Sequence[Example], statistics: Statistics, train: Sequence[Example]
 ) -> dict[str, dict[str, float | int]]:
-    """Metrics by the length of what the model reads, in quarters, and by kind of example."""
+    """Metrics by the length of what the model reads, in quarters, by kind, and by what training has seen of it."""
     lengths = np.array([len(task.input_text(example)) for example in examples])
     borders = [0, *np.unique(np.quantile(lengths, [0.25, 0.5, 0.75, 1.0]).astype(int)).tolist()]
     parts = {
@@ -83,6 +91,10 @@ def _slices(
     kinds = np.array([task.kind(example) for example in examples])
     named = [kind for kind in np.unique(kinds).tolist() if kind][:_MOST_KINDS]
     parts |= {f"kind {kind}": kinds == kind for kind in named}
+    if train:
+        known = Contaminants(dict.fromkeys(map(task.input_text, train)), _PASSAGE)
+        seen = np.array([known.are_in(task.input_text(example)) for example in examples])
+        parts |= {f"with {_PASSAGE} words in a row from training": seen, "without": ~seen}
     return {
         name: {**statistics.of(which).score(), "examples": int(which.sum())}
         for name, which in parts.items()
@@ -93,7 +105,7 @@ def _slices(
 def _worst(
     task: Task, examples: Sequence[Example], predictions: Sequence[Prediction], statistics: Statistics
 ) -> list[dict[str, Any]]:
-    scores = [float(statistics.metrics(row)[task.main_metric]) for row in statistics.rows]
+    scores = [float(statistics.of_one(i)[task.main_metric]) for i in range(len(examples))]
     sign = -1 if task.lower_is_better else 1
 
     def place(number: int) -> tuple[float, float]:

@@ -183,7 +183,7 @@ def test_the_split_keeps_same_texts_together_and_every_class_in_training(tmp_pat
         parts = read_examples(task, share=0.2, seed=seed)
         texts = [{e.fields["text"] for e in part} for part in (parts.train, parts.held_out)]
         assert texts[0] and texts[1] and not texts[0] & texts[1]
-        assert len(parts.train) + len(parts.held_out) == 120
+        assert len(parts.train) + len(parts.held_out) + len(parts.validation) == 120
         assert {e.fields["label"] for e in parts.train} == {"0", "1", "rare"}
 
 
@@ -204,3 +204,22 @@ def test_a_held_out_part_of_ones_own_is_taken_out_of_training(tmp_path: Any) -> 
     task = task_named("sentiment", Finetune(data=str(tmp_path / "a.csv"), eval_data=str(tmp_path / "b.csv")))
     with pytest.raises(GroundupError, match="training rows have the label 'x'"):
         read_examples(task, share=0.2, seed=0)
+
+
+def test_what_is_settled_on_is_neither_trained_on_nor_measured_on(tmp_path: Any) -> None:
+    rows = [{"text": f"film {n // 2} {'ab'[n % 2]}", "label": "ab"[n % 2]} for n in range(400)]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    settings = Finetune(data=str(tmp_path / "a.jsonl"))
+    parts = read_examples(task_named("sentiment", settings), 0.1, 0)
+    groups = [{e.group for e in part} for part in (parts.train, parts.held_out, parts.validation)]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 400
+    assert 30 <= len(parts.validation) <= 45
+    again = read_examples(task_named("sentiment", settings), 0.1, 0)
+    assert again.validation == parts.validation
+    other = read_examples(task_named("sentiment", settings), 0.1, 1)
+    assert {e.group for e in other.validation} != groups[2]
+    (tmp_path / "b.jsonl").write_text(
+        "\n".join(json.dumps({"text": str(n), "summary": "x"}) for n in range(99))
+    )
+    settings = Finetune(data=str(tmp_path / "b.jsonl"), label_column="summary")
+    assert read_examples(task_named("summarization", settings), 0.1, 0).validation == []

@@ -17,7 +17,11 @@ EXAMPLES = [
 
 def _said(wrong: set[int]) -> list[dict[str, object]]:
     return [
-        {"prediction": "ba"[n % 2] if n in wrong else "ab"[n % 2], "probability": 0.5 + n / 1000}
+        {
+            "prediction": "ba"[n % 2] if n in wrong else "ab"[n % 2],
+            "probability": 0.5 + n / 1000,
+            "correct": n not in wrong,
+        }
         for n in range(120)
     ]
 
@@ -49,3 +53,16 @@ def test_parts_by_length_and_kind_and_the_surest_mistakes_first() -> None:
     assert len(found.worst) == 50 and [row["accuracy"] for row in found.worst[:16]] == [0] * 15 + [1]
     assert [row["place"] for row in found.worst[:2]] == ["row 119", "row 117"]
     assert {"text", "label", "prediction", "probability", "place", "group"} <= set(found.worst[0])
+
+
+def test_what_training_has_seen_of_the_examples_is_told_apart() -> None:
+    task = task_named("sentiment", Finetune())
+    seen = " ".join(f"word{number}" for number in range(13))
+    texts = [
+        f"new {n} {seen if n < 30 else ' '.join(f'other{n}x{i}' for i in range(20))}" for n in range(120)
+    ]
+    examples = [Example({"text": text, "label": "ab"[n % 2]}, "", str(n)) for n, text in enumerate(texts)]
+    train = [Example({"text": f"Before, {seen}, after.", "label": "a"}, "", "train")]
+    found = judge(task, examples, {"model": _said(set(range(15)))}, 0, train).details["model"]["slices"]
+    told = found["with 13 words in a row from training"]
+    assert (told["examples"], told["accuracy"], found["without"]["accuracy"]) == (30, 0.5, 1.0)

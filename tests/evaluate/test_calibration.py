@@ -1,0 +1,45 @@
+"""Calibration: the error is what it is by hand, the temperature is found, and the saved model has it in itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification
+
+from pipeline.evaluate.calibration import divide_logits, temperature
+from pipeline.evaluate.metrics import calibration_error
+
+
+def test_the_error_is_the_mean_distance_of_sureness_and_truth() -> None:
+    sure = [0.95, 0.95, 0.95, 0.95, 0.55, 0.55]
+    right = [True, True, True, False, True, False]
+    assert calibration_error(sure, right).score()["ece"] == pytest.approx((4 * 0.2 + 2 * 0.05) / 6)
+    assert calibration_error([1.0, 1.0], [True, True]).score()["ece"] == 0
+
+
+@pytest.mark.parametrize("factor", [0.2, 1.0, 5.0])
+def test_the_temperature_undoes_what_made_logits_too_large_or_small(factor: float) -> None:
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(4000, 3)
+    wanted = torch.distributions.Categorical(logits=logits).sample().tolist()
+    found = temperature(factor * logits, wanted)
+    assert found == pytest.approx(factor, rel=0.1)
+    calibrated = (factor * logits / found).softmax(-1).max(-1)
+    right = [number == target for number, target in zip(calibrated.indices.tolist(), wanted, strict=True)]
+    assert calibration_error(calibrated.values.tolist(), right).score()["ece"] < 0.03
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bert", "roberta", "distilbert"])
+def test_a_saved_model_says_divided_logits(family: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
+    config = AutoConfig.for_model(family, vocab_size=64, num_labels=3, pad_token_id=0, **small)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    ids = torch.randint(3, 60, (4, 9))
+    before = model(input_ids=ids).logits
+    divide_logits(model, 4.0)
+    model.save_pretrained(tmp_path)
+    after = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()(input_ids=ids).logits
+    torch.testing.assert_close(after, before / 4)
