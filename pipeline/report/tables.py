@@ -78,7 +78,7 @@ def print_metrics(artifact: Artifact) -> None:
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
     details = artifact.details()
-    print_table(Text(stage, style="bold"), _table(metrics, intervals(stage, details)))
+    print_table(Text(stage, style="bold"), _table(metrics, main_metric(stage), intervals(stage, details)))
     for name in _BELOW:
         told = [f"{row} {number(values[name], name)}" for row, values in metrics.items() if name in values]
         if told:
@@ -209,14 +209,15 @@ def intervals(stage: str, details: Details) -> dict[str, str]:
     return told
 
 
-def _table(metrics: Metrics, intervals: Mapping[str, str]) -> Table:
+def _table(metrics: Metrics, main: MainMetric | None, intervals: Mapping[str, str]) -> Table:
     if _MODEL in metrics:
         names = [name for name in columns(metrics) if name not in _BELOW]
         rows = [[row, *(number(values.get(n), n) for n in names)] for row, values in metrics.items()]
-        if intervals:
-            names.insert(1, "95 %")
+        if main and intervals:
+            place = names.index(main.name) + 1
+            names.insert(place, "95 %")
             for row in rows:
-                row.insert(2, intervals.get(row[0], ABSENT))
+                row.insert(place + 1, intervals.get(row[0], ABSENT))
         return drawn(["", *names], rows)
     counts = [
         [group, name, number(value, name)]

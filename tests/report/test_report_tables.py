@@ -125,6 +125,13 @@ def test_intervals_stand_beside_the_main_metric(tmp_path: Path, capsys: pytest.C
     assert cells["accuracy"][:3] == ["95", "%", "macro_f1"]
     assert cells["model"][:5] == ["0.812", "0.790", "to", "0.831", "0.800"]
     assert cells["from_scratch"][:3] == ["0.750", "–", "0.742"]
+    write_json(tmp_path / "details.json", {"model": {"intervals": {"chrf": {"low": 29.0, "high": 33.0}}}})
+    lines = _printed(
+        capsys, tmp_path, "finetune/translation", {"model": {"bleu": 12.5, "chrf": 31.25, "n": 7}}
+    )
+    cells = {line.split()[0]: line.split()[1:] for line in lines if line.split()}
+    assert cells["bleu"] == ["chrf", "95", "%", "n"]
+    assert cells["model"] == ["12.500", "31.250", "29.000", "to", "33.000", "7"]
 
 
 def test_a_model_that_came_to_nothing_is_not_called_a_winner() -> None:
