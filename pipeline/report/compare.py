@@ -14,7 +14,7 @@ from pipeline.evaluate.statistics import draw
 from pipeline.recipe import Finetune
 from pipeline.settings import from_settings
 from pipeline.tasks import TASKS, task_named
-from pipeline.tasks.base import Example, Task
+from pipeline.tasks.base import Example
 from pipeline.train.judging import alike
 
 
@@ -89,7 +89,7 @@ def _compared(name: str, first: Artifact, second: Artifact) -> Compared:
             f"they were measured on other examples ({len(rows[0])} and {len(rows[1])}, of which both have {there})",
             "use runs with the same data, seed and held-out share",
         )
-    examples = [_example(task, row) for row in rows[0].values()]
+    examples = [_example(row) for row in rows[0].values()]
     statistics = {
         str(number): task.statistics(examples, [by_place[place] for place in rows[0]])
         for number, by_place in enumerate(rows)
@@ -110,5 +110,5 @@ def _by_place(artifact: Artifact) -> dict[tuple[Any, ...], dict[str, Any]]:
     return found
 
 
-def _example(task: Task, row: Mapping[str, Any]) -> Example:
+def _example(row: Mapping[str, Any]) -> Example:
     return Example(row, str(row["place"]), str(row.get("group", row["place"])))

@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -15,7 +15,9 @@ from rich.text import Text
 
 from pipeline.artifacts import DETAILS, PREDICTIONS, WORST, Artifact
 from pipeline.processes import is_main
-from pipeline.report.compare import Compared
+
+if TYPE_CHECKING:
+    from pipeline.report.compare import Compared
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a table, numbers only."""

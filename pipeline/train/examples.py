@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -94,10 +93,13 @@ def _split(examples: list[Example], share: float, seed: int) -> Parts:
     """Groups below the share are held out, and the next ones in order until the part is large enough."""
     place = {e.group: position(e.group, seed) for e in examples}
     least = min(_SMALLEST_HELD_OUT, len(examples) // 5)
-    ordered = sorted(examples, key=lambda e: place[e.group])
-    below = sum(place[e.group] < share for e in examples)
-    last = max(below, least, 1)
-    border = place[ordered[min(last, len(ordered)) - 1].group] if ordered else 0.0
+    return _apart(examples, max(sum(place[e.group] < share for e in examples), least, 1), place)
+
+
+def _apart(examples: list[Example], count: int, place: Mapping[str, float]) -> Parts:
+    """Held out are the first groups in order of their places, until they have so many examples."""
+    ordered = sorted(place[e.group] for e in examples)
+    border = ordered[min(count, len(ordered)) - 1] if ordered and count else -1.0
     return Parts(
         [e for e in examples if place[e.group] > border], [e for e in examples if place[e.group] <= border]
     )
@@ -105,21 +107,9 @@ def _split(examples: list[Example], share: float, seed: int) -> Parts:
 
 def _with_validation(task: Task, parts: Parts, seed: int) -> Parts:
     """Groups that the training part loses to the validation part: by the hash too, whatever is held out."""
-    rest = sorted({e.group for e in parts.train}, key=lambda group: position(f"validation\n{group}", seed))
-    wanted, chosen, sizes = (
-        min(_MOST_VALIDATED, len(parts.train) // 10),
-        set(),
-        Counter(e.group for e in parts.train),
-    )
-    for group in rest:
-        if wanted <= 0:
-            break
-        chosen.add(group)
-        wanted -= sizes[group]
-    split = Parts(
-        [e for e in parts.train if e.group not in chosen], [e for e in parts.train if e.group in chosen]
-    )
-    split = _with_every_kind(task, split)
+    place = {e.group: position(f"validation\n{e.group}", seed) for e in parts.train}
+    apart = _apart(parts.train, min(_MOST_VALIDATED, len(parts.train) // 10), place)
+    split = _with_every_kind(task, apart)
     return Parts(split.train, parts.held_out, split.held_out)
 
 

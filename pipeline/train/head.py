@@ -13,9 +13,6 @@ from transformers import PreTrainedModel
 
 from pipeline.train.loss import Shaping, fused, next_tokens, token_losses
 
-_NEAR_NOUGHT, _FAR = 1e-3, 1e4
-"""Between these products lie what a model's logits are read off."""
-
 
 class LossHead(nn.Linear):
     """An output layer that makes logits, or, while it is told the labels, their losses.
@@ -164,7 +161,8 @@ def _shaping(model: PreTrainedModel, head: nn.Linear) -> Shaping | None:
     hook.remove()
     if len(given) != 1 or logits.requires_grad or logits.shape != given[0].shape:
         return None
-    near, far = (logits[given[0] == size][0].item() for size in (tried[1], tried[len(sizes)]))
-    scale = near / _NEAR_NOUGHT
-    shaping = Shaping(scale) if far > 0.9 * scale * _FAR else Shaping(scale, far)
+    least, most = sizes[[0, -1]].tolist()
+    near, far = (logits[given[0] == size][0].item() for size in (least, most))
+    scale = near / least
+    shaping = Shaping(scale) if far > 0.9 * scale * most else Shaping(scale, far)
     return shaping if torch.allclose(shaping(given[0]), logits, rtol=1e-3, atol=1e-5) else None

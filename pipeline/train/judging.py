@@ -48,7 +48,7 @@ def judge(
     Args:
         task: whose metrics.
         examples: all held-out ones.
-        predictions: one an example, by system.
+        predictions: one an example, by system, of which ``model`` is one.
         seed: of the samples.
         train: what the systems were trained on; held-out examples that share a passage with it are told apart.
     """
@@ -62,14 +62,13 @@ def judge(
         }
         for name, said in predictions.items()
     }
-    if MODEL in predictions:
-        rivals = [name for name in predictions if name != MODEL]
-        differences = {name: draws.difference(MODEL, name, task.main_metric) for name in rivals}
-        details[MODEL]["against"] = {
-            name: {**_ends(found.low, found.high), "p": found.p} for name, found in differences.items()
-        }
-        details[MODEL]["slices"] = _slices(task, examples, statistics[MODEL], train)
-    worst = _worst(task, examples, predictions[MODEL], statistics[MODEL]) if MODEL in predictions else []
+    rivals = [name for name in predictions if name != MODEL]
+    differences = {name: draws.difference(MODEL, name, task.main_metric) for name in rivals}
+    details[MODEL]["against"] = {
+        name: {**_ends(found.low, found.high), "p": found.p} for name, found in differences.items()
+    }
+    details[MODEL]["slices"] = _slices(task, examples, statistics[MODEL], train)
+    worst = _worst(task, examples, predictions[MODEL], statistics[MODEL])
     return Judgement(metrics, details, worst)
 
 
