@@ -11,7 +11,9 @@ from torch import nn
 from transformers.pytorch_utils import Conv1D
 
 from pipeline.errors import GroundupError
+from pipeline.model.machine import computes_in_bfloat16
 from pipeline.recipe import Finetune, Pretrain
+from pipeline.train.muon import Float32Muon
 
 Groups = list[dict[str, Any]]
 
@@ -106,7 +108,8 @@ def _muon_with_adamw(model: nn.Module, settings: Pretrain | Finetune) -> MuonWit
         }
         for factor in sorted(set(factors.values()))
     ]
-    muon = torch.optim.Muon(groups, lr=settings.muon_learning_rate, adjust_lr_fn="original")
+    kind = torch.optim.Muon if computes_in_bfloat16() else Float32Muon
+    muon = kind(groups, lr=settings.muon_learning_rate, adjust_lr_fn="original")
     rest = [parameter for parameter in model.parameters() if parameter not in factors]
     return MuonWithAdamW(muon, _adamw(_decay_groups(rest, settings.weight_decay), settings))
 
