@@ -24,13 +24,16 @@ def check(recipe: Recipe) -> None:
         _check_training(f"tasks.{task}", settings)
         _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
         _require(
+            settings.passes >= 0, f"tasks.{task}.passes", f"{settings.passes} is negative", "use 1 or more"
+        )
+        _require(
             settings.global_batch > 0, f"tasks.{task}.global-batch", "0 examples are none", "use 1 or more"
         )
         _require(
-            settings.learning_rate > 0,
+            settings.learning_rate == "auto" or settings.learning_rate > 0,
             f"tasks.{task}.learning-rate",
             f"{settings.learning_rate} teaches nothing",
-            "use a positive rate, such as 5e-4",
+            "use a positive rate, such as 5e-4, or auto",
         )
     _require(
         0 < recipe.held_out < 0.9,

@@ -18,7 +18,7 @@ from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import takes_bfloat16
 from pipeline.model.peak import H100
 from pipeline.model.published import load_config
-from pipeline.model.scaling import followed
+from pipeline.model.scaling import finetuning, followed
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
@@ -74,7 +74,7 @@ def print_plan(run: Run) -> None:
         _print_size(recipe)
     try:
         needs = list(_needs(recipe))
-    except GroundupError:  # a published start that cannot be read: it is among the problems
+    except GroundupError:  # a published start or data that cannot be read: it is among the problems
         needs = []
     if needs:
         _print_needs(needs, rate)
@@ -177,6 +177,9 @@ def _needs(recipe: Recipe) -> Iterator[Need]:
         yield _need("pretrain", own, recipe.pretrain, recipe.model.context, trainings=1)
     for task, settings in recipe.tasks.items():
         config = load_config(settings.model) if settings.model else own
+        if settings.passes:
+            examples = read_examples(task_named(task, settings), recipe.held_out, recipe.seed).train
+            settings = finetuning(settings, parameters=1, examples=len(examples))
         trainings = 2 if settings.from_scratch else 1
         yield _need(f"finetune/{task}", config, settings, settings.max_tokens, trainings)
 

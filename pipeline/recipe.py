@@ -178,7 +178,9 @@ class Finetune:
     max_new_tokens: int = 64
     """Longest generated answer, in tokens."""
     steps: int = 200
-    """Optimiser steps."""
+    """Optimiser steps, unless passes are set."""
+    passes: float = 0.0
+    """Passes over the training part, from which the steps follow; 0 takes the steps as they are."""
     global_batch: int = 32
     """Examples in one optimiser step, over all processes."""
     micro_batch: int = 32
@@ -186,8 +188,8 @@ class Finetune:
     global batch is accumulated."""
     optimizer: Optimizer = "adamw"
     """adamw, schedule-free: that for everything. muon: Muon for matrices inside the layers, AdamW for the rest."""
-    learning_rate: float = 5e-4
-    """Peak rate of AdamW."""
+    learning_rate: float | Literal["auto"] = "auto"
+    """Peak rate of AdamW; auto takes what suits the size of the model (pipeline/model/scaling.py)."""
     muon_learning_rate: float = 3e-3
     """Peak rate of Muon."""
     betas: tuple[float, float] = (0.9, 0.999)

@@ -14,13 +14,16 @@ from typing import Any
 from pipeline.model.dial import layer_parameters, position, shape_of
 from pipeline.model.families import round_up
 from pipeline.model.vocabulary import vocabulary_size
-from pipeline.recipe import Pretrain, Recipe
+from pipeline.recipe import Finetune, Pretrain, Recipe
 
 _FEWEST_SEQUENCES = 8
 _LARGEST_RATE = 2.0**-7
 """The largest that Step Law was searched with."""
 _SMALLEST_FITTED = 60_000_000
 """Parameters without embeddings of the smallest model that it was fitted on, in round numbers."""
+_RATE_OF_BASE, _BASE = 5e-5, 110_000_000
+"""AdamW's rate for fine-tuning a model of so many parameters (BERT base; Devlin et al., 2019, appendix A.3)."""
+_SMALLEST_RATE, _LARGEST_TUNING_RATE = 1e-5, 1e-3
 _FOLLOW = (
     ("model", "width"),
     ("model", "heads"),
@@ -91,6 +94,31 @@ def adamw_rate(matrix_parameters: int, tokens: float) -> float:
     Fitted as ``batch_tokens`` is; never above 2^-7, the largest rate that was searched.
     """
     return min(_LARGEST_RATE, 1.79 * matrix_parameters**-0.713 * tokens**0.307)
+
+
+def finetuning(settings: Finetune, parameters: int, examples: int) -> Finetune:
+    """Settings with the steps that their passes make, and ``finetuning_rate`` where the rate is left to it.
+
+    Args:
+        settings: as the recipe has them.
+        parameters: of the model, embeddings included.
+        examples: in the training part.
+    """
+    rate = settings.learning_rate
+    return replace(
+        settings,
+        steps=math.ceil(settings.passes * examples / settings.global_batch) or settings.steps,
+        learning_rate=float(f"{finetuning_rate(parameters):.2g}") if rate == "auto" else rate,
+    )
+
+
+def finetuning_rate(parameters: int) -> float:
+    """Peak rate of AdamW for fine-tuning: 5e-5 at the size of BERT base, falling as the size grows, 1e-5 to 1e-3.
+
+    The exponent joins that rate with the 1e-3 that suits the quickstart's four million parameters.
+    """
+    rate = _RATE_OF_BASE * (_BASE / parameters) ** 0.9
+    return min(_LARGEST_TUNING_RATE, max(_SMALLEST_RATE, rate))
 
 
 def _pretraining(recipe: Recipe) -> Pretrain:

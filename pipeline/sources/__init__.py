@@ -17,6 +17,7 @@ from pipeline.sources import (
     parquet_files,
     text_files,
     translations,
+    tweets,
     web_pages,
 )
 from pipeline.sources.base import Row
@@ -41,5 +42,6 @@ __all__ = [
     "read_splits",
     "text_files",
     "translations",
+    "tweets",
     "web_pages",
 ]

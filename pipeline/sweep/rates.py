@@ -31,10 +31,10 @@ from pipeline.artifacts import Artifact, replacing, write_json
 from pipeline.errors import GroundupError
 from pipeline.model.published import load_tokenizer
 from pipeline.processes import say
-from pipeline.recipe import Recipe
+from pipeline.recipe import Finetune, Pretrain, Recipe
 from pipeline.report.tables import drawn, print_table
 from pipeline.stages import Run
-from pipeline.sweep.stage import trained_stage, training_of
+from pipeline.sweep.stage import trained_stage
 from pipeline.train.finetune import bench_for
 from pipeline.train.pretrain import trainer_for
 
@@ -93,18 +93,19 @@ def find_rates(run: Run, task: str, rise: Rise, spell: Callable[[Recipe], str]) 
         run.finish(needed)
     out = Artifact(run.path / "rates" / stage)
     with out.locked():
-        losses = range_test(_trainer(run, stage, rise.steps, out), rise)
+        trainer, training = _trainer(run, stage, rise.steps, out)
+        losses = range_test(trainer, rise)
         shutil.rmtree(out.checkpoints, ignore_errors=True)  # the Trainer makes it, and nothing was saved
         found = suggestion(losses, rise)
         _draw(out.path / "rates.png", stage, losses, found, rise)
         rows = {"the recipe": 1.0, "loss falls steepest": found.steepest, "loss is least": found.least}
-        rates = {row: _rates(run.recipe, stage, factor) for row, factor in rows.items()}
+        rates = {row: _rates(training, factor) for row, factor in rows.items()}
         write_json(out.path / "rates.json", {**asdict(rise), "rates": rates, "losses": losses})
-    names = [name.replace("_", " ") for name in _rates(run.recipe, stage)]
+    names = [name.replace("_", " ") for name in _rates(training)]
     print_table(drawn(["", *names], [[row, *map(str, values.values())] for row, values in rates.items()]))
     if found.least == rise.factor(rise.steps - 1):
         say("The loss fell to the end of the range, so that its least says nothing.")
-    command = spell(_with(run.declared, stage, _rates(run.recipe, stage, found.steepest)))
+    command = spell(_with(run.declared, stage, _rates(training, found.steepest)))
     say(f"Every loss: {out.path / 'rates.png'}. A rate on the safe side, to sweep upwards from:\n  {command}")
 
 
@@ -178,31 +179,31 @@ def _check(rise: Rise) -> None:
         raise GroundupError("--lowest", f"{rise.lowest} is not between 0 and {rise.highest}", "use less")
 
 
-def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> Trainer:
-    """The stage's own model, data and optimiser, for a few steps of which nothing is kept but the log."""
+def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[Trainer, Pretrain | Finetune]:
+    """The stage's own model, data and optimiser, for a few steps of which nothing is kept but the log; its settings."""
     recipe = replace(run.recipe, watch=replace(run.recipe.watch, energy=False, report_to=()))
     nothing_kept = {"save_strategy": "no", "eval_strategy": "no"}
     if stage == "pretrain":
         short = replace(recipe.pretrain, steps=steps, log_every=1)
         tokenizer = run.artifact("tokenizer").path
-        return trainer_for(
+        made = trainer_for(
             replace(recipe, pretrain=short),
             load_tokenizer(str(tokenizer)),
             tokenizer / "shards",
             out,
             **nothing_kept,
         )
+        return made, short
     task = stage.removeprefix("finetune/")
-    settings = replace(recipe.tasks[task], steps=steps, log_every=1)
+    settings = replace(recipe.tasks[task], steps=steps, passes=0.0, log_every=1)
     start = settings.model or str(run.artifact("pretrain").path)
     bench, model = bench_for(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch)
-    return bench.trainer("rates", model, out.checkpoints, **nothing_kept)
+    return bench.trainer("rates", model, out.checkpoints, **nothing_kept), bench.task.settings
 
 
-def _rates(recipe: Recipe, stage: str, factor: float = 1.0) -> dict[str, float]:
-    """A multiple of the recipe's rates to two digits, by their settings."""
-    training = training_of(recipe, stage)
-    rates = {"learning_rate": training.learning_rate}
+def _rates(training: Pretrain | Finetune, factor: float = 1.0) -> dict[str, float]:
+    """A multiple of a training's rates to two digits, by their settings."""
+    rates = {"learning_rate": float(training.learning_rate)}
     if training.optimizer == "muon":
         rates["muon_learning_rate"] = training.muon_learning_rate
     return {name: float(f"{factor * rate:.2g}") for name, rate in rates.items()}

@@ -29,6 +29,7 @@ from pipeline.artifacts import (
 from pipeline.errors import GroundupError
 from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
+from pipeline.model.scaling import finetuning
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune, Watch
 from pipeline.startup import work_ended
@@ -109,6 +110,8 @@ def bench_for(
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     set_seed(seed)  # a new head is drawn here, and what ran before in this process must not change it
     model = _pretrained(task, tokenizer, start, parts.train)
+    task.settings = settings = finetuning(settings, model.num_parameters(), len(parts.train))
+    say(f"{name}: {settings.steps} steps of {settings.global_batch}, {settings.learning_rate:g} at most")
     needed = settings.steps * settings.global_batch
     features = encode(task, parts.train, tokenizer, model.config, needed, seed)
     return Bench(task, tokenizer, parts, features, seed, out, watch), model

