@@ -107,7 +107,7 @@ class Speaker:
             **({} if self.model.generation_config.do_sample else _SAMPLING),
         )
         text = self.tokenizer.decode(produced[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
-        self.history.append({"role": "assistant", "content": text.strip()})
+        self.history.append({"role": "assistant", "content": harmless(text.strip(), self.tokenizer)})
 
     def _prompt(self, line: str) -> Any:
         if not self.converses:

@@ -5,29 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Numbers, Statistics
-from pipeline.model.special_tokens import harmless, set_chat_template
+from pipeline.model.messages import Message, exchanges, opening, read_messages, read_tools
+from pipeline.model.turns import ready_for_turns, told, written
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
 from pipeline.tasks.base import IGNORED, Example, Prediction, Task
-
-_ROLES = {
-    "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "bot": "assistant",
-    "model": "assistant",
-}
-
-Message = dict[str, str]
 
 
 class Chat(Task):
@@ -38,32 +26,35 @@ class Chat(Task):
     lower_is_better = True
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
-        """A column of messages (role and content, or ShareGPT's from and value), or prompt and response."""
+        """A column of messages (role and content, or ShareGPT's from and value), or prompt and response.
+
+        A column ``tools`` offers the assistant JSON schemas of functions that it may call.
+        """
         for row in rows:
-            messages = _alternating(self._messages(row))
+            messages = self._messages(row)
             if not any(m["role"] == "assistant" for m in messages[1:]):
                 raise GroundupError(
                     row.place, "no message of the assistant follows another", "complete the conversation"
                 )
             first = next(m["content"] for m in messages if m["role"] == "user")
-            yield Example({"messages": messages}, row.place, group=row.group or first)
+            tools = read_tools(row.values.get("tools"), row.place)
+            fields = {"messages": messages, **({"tools": tools} if tools else {})}
+            yield Example(fields, row.place, group=row.group or first)
 
     def _messages(self, row: Row) -> list[Message]:
         names = [n for n in (self.settings.text_column, "messages", "conversations") if n in row.values]
         name = names[0] if names else self.settings.text_column
         value = column(row, name, "text-column")
-        if isinstance(value, list):
-            return [_message(entry, row.place, number) for number, entry in enumerate(value, start=1)]
-        answer = text_column(row, self.settings.label_column, "label-column")
-        return [
-            {"role": "user", "content": text_column(row, name, "text-column")},
-            {"role": "assistant", "content": answer},
-        ]
+        if not isinstance(value, list):
+            answer = text_column(row, self.settings.label_column, "label-column")
+            asked = text_column(row, name, "text-column")
+            value = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        return read_messages(value, row.place)
 
     def prepare_tokenizer(self, tokenizer: Any) -> None:
         """A chat template, where there is none; remembers the tokenizer for the unigram baseline."""
         self._tokenizer = tokenizer
-        set_chat_template(tokenizer)
+        ready_for_turns(tokenizer)
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
         """A reply ends where the assistant's message does."""
@@ -74,18 +65,31 @@ class Chat(Task):
         return "\n".join(message["content"] for message in example.fields["messages"])
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
-        """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end."""
-        most = self.settings.max_tokens
-        features = [_Told()]
-        for exchange in _exchanges(fields["messages"]):
-            longer = features[-1].then(exchange, tokenizer)
-            if features[-1].ids and len(longer.ids) > most:
-                features.append(_Told().then(exchange, tokenizer))
+        """Features of whole exchanges, as many as fit into ``max_tokens``; a longer one loses its end.
+
+        Each is a conversation of its own under the model's template, with the system message and the tools.
+        """
+        tools, most = fields.get("tools") or "", self.settings.max_tokens
+        features: dict[str, list[Any]] = {"input_ids": [], "labels": []}
+        for messages in self._fitting(fields["messages"], tools, tokenizer):
+            whole = told(tokenizer, messages, tools)
+            labels = [i if own else IGNORED for i, own in zip(whole.ids, whole.is_reply, strict=True)][:most]
+            if any(label != IGNORED for label in labels[1:]):
+                features["input_ids"].append(whole.ids[:most])
+                features["labels"].append(labels)
+        return features
+
+    def _fitting(self, messages: Sequence[Message], tools: str, tokenizer: Any) -> list[list[Message]]:
+        """Runs of exchanges that fit, each after the system message."""
+        system = [m for m in messages[:1] if m["role"] == "system"]
+        runs: list[list[Message]] = []
+        for exchange in exchanges(messages[len(system) :]):
+            longer = [*(runs[-1] if runs else system), *exchange]
+            if runs and len(written(tokenizer, longer, tools)) > self.settings.max_tokens:
+                runs.append([*system, *exchange])
             else:
-                features[-1] = longer
-        cut = [(list(told.ids[:most]), list(told.labels[:most])) for told in features]
-        kept = [(ids, labels) for ids, labels in cut if any(label != IGNORED for label in labels[1:])]
-        return {"input_ids": [ids for ids, _ in kept], "labels": [labels for _, labels in kept]}
+                runs[-1:] = [longer]
+        return runs
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message.
@@ -139,9 +143,8 @@ class Chat(Task):
 
         prompts = []
         for example in examples:
-            opening = _opening(example.fields["messages"])
-            text = _render(tokenizer, opening, add_generation_prompt=True)
-            prompts.append(_written(tokenizer, text)[-self.settings.max_tokens :])
+            asked, tools = opening(example.fields["messages"]), example.fields.get("tools") or ""
+            prompts.append(written(tokenizer, asked, tools, ask=True)[-self.settings.max_tokens :])
         most, batch = self.settings.max_new_tokens, self.settings.evaluation_tokens
         return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
 
@@ -180,89 +183,6 @@ class Chat(Task):
                 }
             )
         return {"unigram": predictions}
-
-
-def _message(entry: Any, place: str, number: int) -> Message:
-    where = f"{place} message {number}"
-    if not isinstance(entry, Mapping):
-        raise GroundupError(where, "it is no object", 'write {"role": "user", "content": "…"}')
-    role, content = entry.get("role", entry.get("from")), entry.get("content", entry.get("value"))
-    if role not in _ROLES:
-        raise GroundupError(
-            where,
-            f"the role '{role}' is unknown ({nearest(str(role), _ROLES)})",
-            "use system, user or assistant",
-        )
-    if not isinstance(content, str):
-        raise GroundupError(where, "its content is no text", "give every message its text as 'content'")
-    return {"role": _ROLES[role], "content": content}
-
-
-def _alternating(messages: Iterable[Message]) -> list[Message]:
-    """Messages without empty ones, successive ones of one role joined; one that begins with a reply loses it."""
-    joined: list[Message] = []
-    for message in messages:
-        if not message["content"].strip():
-            continue
-        if joined and joined[-1]["role"] == message["role"]:
-            joined[-1] = {**message, "content": f"{joined[-1]['content']}\n{message['content']}"}
-        elif message["role"] != "assistant" or any(m["role"] == "user" for m in joined):
-            joined.append(message)
-    return joined
-
-
-def _exchanges(messages: Sequence[Message]) -> Iterator[list[Message]]:
-    """Everything up to and with each reply; what no reply follows is left out."""
-    part: list[Message] = []
-    for message in messages:
-        part.append(message)
-        if message["role"] == "assistant":
-            yield part
-            part = []
-
-
-def _opening(messages: Sequence[Message]) -> list[Message]:
-    first = next(i for i, message in enumerate(messages) if message["role"] == "assistant")
-    return list(messages[:first])
-
-
-def _render(tokenizer: Any, messages: Sequence[Message], **options: Any) -> str:
-    """A conversation under the template, whose special tokens are the only ones in it."""
-    plain = [{**message, "content": harmless(message["content"], tokenizer)} for message in messages]
-    return tokenizer.apply_chat_template(plain, tokenize=False, **options)
-
-
-def _written(tokenizer: Any, text: str) -> list[int]:
-    """Tokens of what a template has written, special ones among them."""
-    return tokenizer(text, add_special_tokens=False)["input_ids"]
-
-
-@dataclass(frozen=True)
-class _Told:
-    """A stretch of a conversation under any chat template, with the assistant's tokens as labels."""
-
-    messages: tuple[Message, ...] = ()
-    text: str = ""
-    ids: tuple[int, ...] = ()
-    labels: tuple[int, ...] = ()
-
-    def then(self, exchange: Sequence[Message], tokenizer: Any) -> _Told:
-        """With one more exchange; what the template adds between the prompt and the reply's end is the assistant's."""
-        messages = (*self.messages, *exchange)
-        prompt = _render(tokenizer, messages[:-1], add_generation_prompt=True)
-        whole = _render(tokenizer, messages)
-        if not prompt.startswith(self.text) or not whole.startswith(prompt):
-            raise GroundupError(
-                "chat template",
-                "it changes earlier messages as a conversation grows",
-                "use a model whose template only adds",
-            )
-        question, answer = (
-            _written(tokenizer, prompt[len(self.text) :]),
-            _written(tokenizer, whole[len(prompt) :]),
-        )
-        labels = [IGNORED] * len(question) + answer
-        return _Told(messages, whole, (*self.ids, *question, *answer), (*self.labels, *labels))
 
 
 def _assistant_tokens(features: Mapping[str, list[Any]]) -> Iterator[int]:
