@@ -14,7 +14,7 @@ from pipeline.tasks.answers import answers_of, placed
 from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.tasks.candidates import LONGEST_ANSWER, Candidates, candidates
 from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
-from pipeline.tasks.squad_forms import script_files, script_numbers
+from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
 from pipeline.tasks.windows import Window, windows_of
 
 _USAGE = """\
@@ -174,12 +174,7 @@ class QuestionAnswering(Task):
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The scores of the questions with an answer and of those without, apart, and those of SQuAD's script."""
-        statistics = self.statistics(examples, predictions)
-        apart: dict[str, Any] = {}
-        has = np.array([bool(e.fields["answers"]) for e in examples], dtype=bool)
-        for name, which in (("with_answer", has), ("without_answer", ~has)):
-            if which.any():
-                apart[name] = {**statistics.of(which).score(), "examples": int(which.sum())}
+        apart = answered_apart(examples, self.statistics(examples, predictions))
         return {**apart, "squad_script": script_numbers(examples, predictions)}
 
     def files(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:

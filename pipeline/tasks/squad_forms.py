@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from pipeline.evaluate.statistics import Statistics
 from pipeline.tasks.base import Example, Prediction
+
+
+def answered_apart(examples: Sequence[Example], statistics: Statistics) -> dict[str, Any]:
+    """The metrics of the questions with an answer and of those without, where there are any."""
+    has = np.array([bool(e.fields["answers"]) for e in examples], dtype=bool)
+    return {
+        name: {**statistics.of(which).score(), "examples": int(which.sum())}
+        for name, which in (("with_answer", has), ("without_answer", ~has))
+        if which.any()
+    }
 
 
 def script_numbers(examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:

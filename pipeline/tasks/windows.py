@@ -55,7 +55,7 @@ def windows_of(question: str, context: str, tokenizer: Any, config: Any, most: i
     """
     is_marked = marks_pairs(tokenizer)
     encoded = tokenizer(
-        _beginning(question, most // 3, tokenizer) + ("" if is_marked else "\n"),
+        beginning(question, most // 3, tokenizer) + ("" if is_marked else "\n"),
         context,
         truncation="only_second",
         max_length=most if is_marked else most - 1,
@@ -95,7 +95,7 @@ def marks_pairs(tokenizer: Any) -> bool:
     return tokenizer.cls_token_id is not None and tokenizer.cls_token_id in tokenizer("")["input_ids"]
 
 
-def _beginning(text: str, most: int, tokenizer: Any) -> str:
+def beginning(text: str, most: int, tokenizer: Any) -> str:
     """The characters that the first tokens of a text stand for."""
     encoded = tokenizer(
         text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
