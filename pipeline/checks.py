@@ -30,6 +30,12 @@ def check(recipe: Recipe) -> None:
             settings.global_batch > 0, f"tasks.{task}.global-batch", "0 examples are none", "use 1 or more"
         )
         _require(
+            1 <= settings.n_best <= 20,
+            f"tasks.{task}.n-best",
+            f"{settings.n_best} is no number of answers to write down",
+            "use one from 1 to 20",
+        )
+        _require(
             settings.learning_rate == "auto" or settings.learning_rate > 0,
             f"tasks.{task}.learning-rate",
             f"{settings.learning_rate} teaches nothing",

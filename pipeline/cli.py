@@ -15,7 +15,7 @@ from pipeline.overrides import flags, override, parse
 from pipeline.processes import part
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
-from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks
+from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks, with_task
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
 _WITHOUT_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
@@ -94,7 +94,7 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     options = verb.options
     if options != Nothing():
         options, rest = parse(f"groundup {name}", options, rest)
-    recipe = load_recipe(common.recipe)
+    recipe = with_task(load_recipe(common.recipe), common.task)
     tasks = chosen_tasks(common, recipe) if common.task else list(recipe.tasks)
     if show_help:
         if verb.short:

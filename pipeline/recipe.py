@@ -177,6 +177,8 @@ class Finetune:
     """Longest example, in tokens; longer ones are cut as the task says."""
     max_new_tokens: int = 64
     """Longest generated answer, in tokens."""
+    n_best: int = 5
+    """Question answering: the likeliest answers that are written down for each question, beside "no answer"."""
     steps: int = 200
     """Optimiser steps, unless passes are set."""
     passes: float = 0.0

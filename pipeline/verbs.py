@@ -13,7 +13,7 @@ import tyro
 
 from pipeline.errors import GroundupError, nearest
 from pipeline.overrides import differences
-from pipeline.recipe import Recipe
+from pipeline.recipe import Finetune, Recipe
 from pipeline.recipe_files import load_recipe
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ def _command(common: Common, recipe: Recipe) -> str:
     """The command line that trains with these settings."""
     verb = ["finetune", "--task", common.task] if common.task else ["pretrain"]
     where = differences(Common(task=common.task), common)
-    return shlex.join(["groundup", *verb, *where, *differences(load_recipe(common.recipe), recipe)])
+    declared = with_task(load_recipe(common.recipe), common.task)
+    return shlex.join(["groundup", *verb, *where, *differences(declared, recipe)])
 
 
 def _evaluate(common: Common, run: Run, _: Nothing) -> None:
@@ -196,6 +197,17 @@ def _publish(common: Common, run: Run, options: Publish) -> None:
     from pipeline.publish.hub import publish
 
     publish(run, common.task, options.repo, options.private, options.dry_run)
+
+
+def with_task(recipe: Recipe, name: str) -> Recipe:
+    """A recipe with a task that it does not declare, in the settings that tasks have when nothing is said."""
+    if not name or name == "all" or name in recipe.tasks:
+        return recipe
+    from pipeline.tasks import TASKS
+
+    if name not in TASKS:
+        return recipe
+    return dataclasses.replace(recipe, tasks={**recipe.tasks, name: Finetune()})
 
 
 def chosen_tasks(common: Common, recipe: Recipe) -> list[str]:

@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 _WIDEST = math.log(20.0)
@@ -28,6 +29,33 @@ def temperature(logits: torch.Tensor, wanted: Sequence[int]) -> float:
 
     def surprise(logarithm: float) -> float:
         return float(functional.cross_entropy(numbers / math.exp(logarithm), targets))
+
+    found = minimize_scalar(surprise, bounds=(-_WIDEST, _WIDEST), method="bounded")
+    return math.exp(float(found.x))
+
+
+def confidence_temperature(
+    logits: Sequence[Sequence[float]], said: Sequence[int], right: Sequence[bool]
+) -> float:
+    """What logits are to be divided by so that the probability of what is said tells best whether it is right.
+
+    The least negative log-likelihood of being right or not, which also tells of answers that are not among the options.
+
+    Args:
+        logits: of each example's options; examples may differ in their number.
+        said: each example's choice among its options.
+        right: whether that was right.
+
+    Returns:
+        Between 1/20 and 20.
+    """
+    rows = [torch.tensor(row, dtype=torch.float64) for row in logits]
+    options = pad_sequence(rows, batch_first=True, padding_value=-torch.inf)
+    choice, is_right = torch.tensor(said), torch.tensor(right, dtype=torch.float64)
+
+    def surprise(logarithm: float) -> float:
+        sure = (options / math.exp(logarithm)).softmax(-1).gather(1, choice[:, None])[:, 0]
+        return float(functional.binary_cross_entropy(sure.clamp(1e-9, 1 - 1e-9), is_right))
 
     found = minimize_scalar(surprise, bounds=(-_WIDEST, _WIDEST), method="bounded")
     return math.exp(float(found.x))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import string
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +13,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from sklearn.metrics import classification_report, confusion_matrix
 
 from pipeline.evaluate.scripts import is_spaceless, words
+from pipeline.evaluate.squad import best, character_f1, exact, token_f1
 from pipeline.evaluate.statistics import Numbers, Statistics, joined, means
 
 
@@ -87,18 +85,20 @@ def calibration_error(probabilities: Sequence[float], right: Sequence[bool]) -> 
 
 
 class SquadMatch(OfflineMetric):
-    """Exact match and token F1 of answers, the best over the reference answers (Rajpurkar et al., 2016, 2018).
+    """Exact match and F1 of answers, the best over the reference answers, as SQuAD 2.0's script has them.
 
-    An empty list of references means that the question has no answer; only an empty prediction is right then.
+    An empty list of references means that the question has no answer; only an empty prediction is right then. F1 is
+    of words between white space, as in the script, and of characters where the references are of a script without
+    spaces between words (``pipeline/evaluate/squad.py``).
     """
 
     reference = datasets.Sequence(datasets.Value("string"))
 
     def statistics(self, predictions: Sequence[str], references: Sequence[Sequence[str]]) -> Statistics:
-        pairs = [(p, list(r) or [""]) for p, r in zip(predictions, references, strict=True)]
+        f1 = character_f1 if is_spaceless(r for rs in references for r in rs) else token_f1
+        pairs = list(zip(predictions, references, strict=True))
         return means(
-            exact_match=[max(float(squad_normal(p) == squad_normal(r)) for r in rs) for p, rs in pairs],
-            f1=[max(token_f1(p, r) for r in rs) for p, rs in pairs],
+            exact_match=[best(exact, *pair) for pair in pairs], f1=[best(f1, *pair) for pair in pairs]
         )
 
 
@@ -162,18 +162,3 @@ def per_class(predictions: Sequence[int], references: Sequence[int], names: Sequ
         "per_class": {name: report[name] for name in names},
         "confusion": confusion_matrix(references, predictions, labels=numbers).tolist(),
     }
-
-
-def squad_normal(answer: str) -> str:
-    """Lower case without punctuation, articles and needless white space: what SQuAD compares."""
-    kept = "".join(c for c in answer.lower() if c not in set(string.punctuation))
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", kept).split())
-
-
-def token_f1(prediction: str, reference: str) -> float:
-    """F1 of the words that an answer shares with a reference; 1 or 0 where one of them is empty."""
-    said, wanted = squad_normal(prediction).split(), squad_normal(reference).split()
-    if not said or not wanted:
-        return float(said == wanted)
-    shared = sum((Counter(said) & Counter(wanted)).values())
-    return 2 * shared / (len(said) + len(wanted))

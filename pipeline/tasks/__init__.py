@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.errors import GroundupError, nearest
 from pipeline.recipe import Finetune
+from pipeline.tasks.answering import Answering
 from pipeline.tasks.base import Task
 from pipeline.tasks.chat import Chat
 from pipeline.tasks.qa import QuestionAnswering
@@ -12,7 +13,7 @@ from pipeline.tasks.summarization import Summarization
 from pipeline.tasks.translation import Translation
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (Sentiment, Translation, QuestionAnswering, Summarization, Chat)
+    task.name: task for task in (Sentiment, Translation, QuestionAnswering, Answering, Summarization, Chat)
 }
 
 

@@ -130,6 +130,10 @@ class Task(ABC):
         """What a table of numbers does not hold: signatures of metrics, a per-class report."""
         return {}
 
+    def files(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Predictions as the scripts of others read them: JSON files by name, beside predictions.jsonl."""
+        return {}
+
 
 def generation_usage(prompt: str, note: str = "") -> str:
     """``Task.usage`` of a causal model that answers a prompt."""

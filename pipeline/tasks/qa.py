@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from pipeline.errors import GroundupError
-from pipeline.evaluate.statistics import Statistics
-from pipeline.sources import Row
-from pipeline.sources.columns import column, text_column
-from pipeline.tasks.base import Example, Prediction, Task
-from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
+import numpy as np
 
-_LONGEST_ANSWER = 64
-"""Tokens."""
+from pipeline.evaluate.statistics import Statistics, joined
+from pipeline.sources import Row
+from pipeline.sources.columns import text_column
+from pipeline.tasks.answers import answers_of, placed
+from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.candidates import LONGEST_ANSWER, Candidates, candidates
+from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
+from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
+from pipeline.tasks.windows import Window, windows_of
 
 _USAGE = """\
 import torch
@@ -24,36 +24,37 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 tokenizer = AutoTokenizer.from_pretrained("REPO")
 model = AutoModelForQuestionAnswering.from_pretrained("REPO")
 question, context = "What is the capital of Norway?", "Capital, name: Oslo\\nCapital, time difference: UTC+1"
-inputs = tokenizer(question + "\\n", context, return_offsets_mapping=True)
-places = [place for place, part in enumerate(inputs.sequence_ids()) if part == 1]
-with torch.no_grad():  # the last token stands for "no answer"
-    output = model(input_ids=torch.tensor([[*inputs["input_ids"], tokenizer.eos_token_id]]))
-starts, ends = output.start_logits[0, places], output.end_logits[0, places]
-likelier = starts.max() + ends.max() - output.start_logits[0, -1] - output.end_logits[0, -1]
-if likelier > getattr(model.config, "no_answer_threshold", 0.0) and starts.argmax() <= ends.argmax():
-    first, last = (inputs["offset_mapping"][places[which.argmax()]] for which in (starts, ends))
-    print(context[first[0] : last[1]].strip())
-"""
-
-
-@dataclass(frozen=True)
-class Window:
-    """A question with one stretch of its context, as the model sees them."""
-
-    ids: list[int]
-    spans: dict[int, tuple[int, int]]
-    """Position of each token of the context, and the characters of the context that it stands for."""
-
-    @property
-    def nothing(self) -> int:
-        """The position that stands for "no answer": the last, the only one of a causal model that sees all."""
-        return len(self.ids) - 1
-
-    def labels(self, start: int, end: int) -> tuple[int, int]:
-        """First and last token of an answer's characters; the last position where they are not in this stretch."""
-        inside = [t for t, (a, b) in self.spans.items() if a < end and b > start]
-        whole = inside and self.spans[inside[0]][0] <= start and self.spans[inside[-1]][1] >= end
-        return (inside[0], inside[-1]) if whole else (self.nothing, self.nothing)
+has_cls = tokenizer.cls_token_id in tokenizer("")["input_ids"]  # stands for "no answer"; else the last token does
+windows = tokenizer(
+    question + ("" if has_cls else "\\n"),
+    context,
+    truncation="only_second",
+    max_length=tokenizer.model_max_length - (not has_cls),
+    stride=tokenizer.model_max_length // 4,
+    return_overflowing_tokens=True,
+    return_offsets_mapping=True,
+    return_token_type_ids=True,
+    split_special_tokens=True,
+)
+found, nothing = [], []
+for n, ids in enumerate(windows["input_ids"]):
+    spans, parts = windows["offset_mapping"][n], windows.sequence_ids(n)
+    inputs = {"input_ids": ids if parts[-1] is None else [*ids, tokenizer.eos_token_id]}
+    if has_cls and getattr(model.config, "type_vocab_size", 0) > 1:
+        inputs["token_type_ids"] = windows["token_type_ids"][n]
+    with torch.no_grad():
+        output = model(**{name: torch.tensor([value]) for name, value in inputs.items()})
+    starts, ends = output.start_logits[0].tolist(), output.end_logits[0].tolist()
+    none = ids.index(tokenizer.cls_token_id) if has_cls else -1
+    nothing.append(starts[none] + ends[none])
+    places = [p for p, span in enumerate(spans) if parts[p] == 1 and context[slice(*span)].strip()]
+    for i, first in enumerate(places):
+        for last in places[i : i + LONGEST]:
+            found.append((starts[first] + ends[last], spans[first][0], spans[last][1]))
+score, start, end = max(found)
+is_answered = score - min(nothing) > getattr(model.config, "no_answer_threshold", 0.0)
+print(context[start:end].strip() if is_answered else "")
+""".replace("LONGEST", str(LONGEST_ANSWER))
 
 
 class QuestionAnswering(Task):
@@ -67,16 +68,18 @@ class QuestionAnswering(Task):
     validates = True
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
-        """Columns ``context``, ``question`` and ``answers`` (SQuAD's own form, or that of its Hub data set)."""
+        """Columns ``context``, ``question``, ``answers`` (SQuAD's own form, or its Hub data set's), perhaps ``id``."""
         for row in rows:
             context = text_column(row, "context", "data")
-            answers = [_placed(text, start, context, row.place) for text, start in _answers(row)]
-            fields = {
+            answers = [placed(text, start, context, row.place) for text, start in answers_of(row)]
+            fields: dict[str, Any] = {
                 "question": text_column(row, "question", "data"),
                 "context": context,
                 "answers": [text for text, _ in answers],
                 "answer_starts": [start for _, start in answers],
             }
+            if row.values.get("id") is not None:
+                fields["id"] = str(row.values["id"])
             yield Example(fields, row.place, group=row.group or str(row.values.get("title") or context))
 
     def finer_group(self, example: Example) -> str:
@@ -87,205 +90,107 @@ class QuestionAnswering(Task):
         """The context."""
         return str(example.fields["context"])
 
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """The length of a window is kept with the model."""
+        tokenizer.model_max_length = self.settings.max_tokens
+
+    def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
+        """Two logits a token, whatever the start was a model of."""
+        return {"num_labels": 2}
+
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """A feature for each window; ``start_positions`` and ``end_positions`` of the first answer."""
-        start = fields["answer_starts"][0] if fields["answers"] else 0
-        end = start + len(fields["answers"][0]) if fields["answers"] else 0
-        windows = self._windows(fields, tokenizer)
-        marks = [
-            window.labels(start, end) if fields["answers"] else (window.nothing,) * 2 for window in windows
-        ]
+        windows, answers = self._windows(fields, tokenizer, config), fields["answers"]
+        start = fields["answer_starts"][0] if answers else 0
+        marks = [w.labels(start, start + len(answers[0])) if answers else (w.nothing,) * 2 for w in windows]
+        features = [window.features() for window in windows]
         return {
-            "input_ids": [window.ids for window in windows],
+            **{name: [feature[name] for feature in features] for name in features[0]},
             "start_positions": [first for first, _ in marks],
             "end_positions": [last for _, last in marks],
         }
 
-    def _windows(self, fields: Mapping[str, Any], tokenizer: Any) -> list[Window]:
-        """The question and the context in stretches that overlap by a quarter of ``max_tokens``."""
-        most = self.settings.max_tokens
-        encoded = tokenizer(
-            _beginning(fields["question"], most // 3, tokenizer) + "\n",
-            fields["context"],
-            truncation="only_second",
-            max_length=most - 1,
-            stride=most // 4,
-            return_overflowing_tokens=True,
-            return_offsets_mapping=True,
-            split_special_tokens=True,
+    def _windows(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> list[Window]:
+        return windows_of(
+            fields["question"], fields["context"], tokenizer, config, most=self.settings.max_tokens
         )
-        return [
-            self._window(encoded, number, fields["context"], tokenizer)
-            for number in range(len(encoded["input_ids"]))
-        ]
 
-    def _window(self, encoded: Any, number: int, context: str, tokenizer: Any) -> Window:
-        ids = encoded["input_ids"][number]
-        spans = {}
-        for position, (part, (start, end)) in enumerate(
-            zip(encoded.sequence_ids(number), encoded["offset_mapping"][number], strict=True)
-        ):
-            while (
-                part == 1 and start < end and context[start].isspace()
-            ):  # a token brings the space before it
-                start += 1
-            if part == 1 and start < end:
-                spans[position] = (start, end)
-        closed = ids and ids[-1] in tokenizer.all_special_ids
-        return Window(ids if closed else [*ids, tokenizer.eos_token_id], spans)
+    def _candidates(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Candidates]:
+        windows = [self._windows(e.fields, tokenizer, model.config) for e in examples]
+        return candidates(model, tokenizer, windows, self.settings.evaluation_tokens)
 
     def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
-        """By how much an answer must be likelier than none: what gives the best F1 (SQuAD 2.0).
+        """By how much an answer must be likelier than none, and how sure the model is of what it says.
 
-        It stands in the model's configuration as ``no_answer_threshold``.
+        The threshold is the one with the best F1 (SQuAD 2.0); it stands in the model's configuration as
+        ``no_answer_threshold``. The last layer is divided by a temperature with which what is said is as often right
+        as its probability says (Guo et al., 2017).
         """
+        from pipeline.evaluate.calibration import confidence_temperature, divide_logits
         from pipeline.evaluate.thresholds import best_threshold
 
         if not validation:
             return {}
-        found = self._spans(model, tokenizer, validation)
-        answered = [_prediction(e, span, 1.0) for e, (span, _) in zip(validation, found, strict=True)]
-        nothing = [_prediction(e, span, -1.0) for e, (span, _) in zip(validation, found, strict=True)]
-        scores = (self.statistics(validation, said) for said in (answered, nothing))
-        with_answer, without = ([s.of_one(i)["f1"] for i in range(len(validation))] for s in scores)
-        threshold = best_threshold([margin for _, margin in found], with_answer, without)
-        model.config.no_answer_threshold = threshold
-        return {"no_answer_threshold": threshold}
+        found = self._candidates(model, tokenizer, validation)
+        answered, nothing = (self._scores(validation, found, threshold) for threshold in (-np.inf, np.inf))
+        threshold = best_threshold([c.margin for c in found], answered["f1"], nothing["f1"])
+        said = [int(c.margin > threshold) for c in found]
+        right = [bool((answered if choice else nothing)["exact_match"][i]) for i, choice in enumerate(said)]
+        temperature = confidence_temperature([c.logits(threshold) for c in found], said, right)
+        divide_logits(model, temperature)
+        model.config.no_answer_threshold = threshold / temperature
+        return {"no_answer_threshold": threshold / temperature, "temperature": temperature}
+
+    def _scores(
+        self, examples: Sequence[Example], found: Sequence[Candidates], threshold: float
+    ) -> dict[str, list[float]]:
+        """Metrics of each example, by name, if one answers above a threshold."""
+        texts = [
+            {"prediction": e.fields["context"][slice(*c.spans[0])] if c.margin > threshold else ""}
+            for e, c in zip(examples, found, strict=True)
+        ]
+        statistics = self.statistics(examples, texts)
+        each = [statistics.of_one(i) for i in range(len(examples))]
+        return {name: [float(metrics[name]) for metrics in each] for name in ("exact_match", "f1")}
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
-        """The likeliest span over all windows, or none where every window prefers that."""
+        """The likeliest span over all windows, or none where every window prefers that; and the next best ones."""
         threshold = getattr(model.config, "no_answer_threshold", 0.0)
         return [
-            _prediction(example, span, margin - threshold)
-            for example, (span, margin) in zip(examples, self._spans(model, tokenizer, examples), strict=True)
+            found.said(example.fields["context"], threshold, self.settings.n_best)
+            for example, found in zip(examples, self._candidates(model, tokenizer, examples), strict=True)
         ]
-
-    def _spans(
-        self, model: Any, tokenizer: Any, examples: Sequence[Example]
-    ) -> list[tuple[tuple[int, int], float]]:
-        """Characters of each example's likeliest span, and how much likelier than none it is (logits)."""
-        import torch
-        from transformers import DataCollatorWithPadding
-
-        from pipeline.evaluate.predict import forward_batches
-
-        windows = [
-            (i, window) for i, e in enumerate(examples) for window in self._windows(e.fields, tokenizer)
-        ]
-        best: list[tuple[float, int, int]] = [(-float("inf"), 0, 0)] * len(examples)
-        nothing = [float("inf")] * len(examples)
-        collate, most = DataCollatorWithPadding(tokenizer), self.settings.evaluation_tokens
-        features = [{"input_ids": window.ids} for _, window in windows]
-        for batch, outputs in forward_batches(model, features, collate, most):
-            starts, ends = outputs.start_logits.float().cpu(), outputs.end_logits.float().cpu()
-            for row, number in enumerate(batch):
-                i, window = windows[number]
-                none = float(starts[row, window.nothing] + ends[row, window.nothing])
-                nothing[i] = min(nothing[i], none)
-                positions = torch.tensor(list(window.spans))
-                best[i] = max(best[i], _best_span(window, starts[row, positions], ends[row, positions]))
-        return [((start, end), score - none) for (score, start, end), none in zip(best, nothing, strict=True)]
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
-        """SQuAD's exact match and F1, from 0 to 1."""
-        from pipeline.evaluate.metrics import SquadMatch
+        """SQuAD's exact match and F1, from 0 to 1, and the calibration error of probabilities, where there are any."""
+        from pipeline.evaluate.metrics import SquadMatch, calibration_error
 
-        return SquadMatch().statistics(
-            [p["prediction"] for p in predictions], [e.fields["answers"] for e in examples]
-        )
+        texts, wanted = [p["prediction"] for p in predictions], [e.fields["answers"] for e in examples]
+        scores = SquadMatch().statistics(texts, wanted)
+        if not all("probability" in p for p in predictions):
+            return scores
+        right = [bool(scores.of_one(i)["exact_match"]) for i in range(len(examples))]
+        return joined(scores, calibration_error([p["probability"] for p in predictions], right))
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """The scores of the questions with an answer and of those without, apart."""
-        apart = {}
-        for name, answered in (("with_answer", True), ("without_answer", False)):
-            pairs = [
-                (e, p)
-                for e, p in zip(examples, predictions, strict=True)
-                if bool(e.fields["answers"]) == answered
-            ]
-            if pairs:
-                apart[name] = {
-                    **self.score([e for e, _ in pairs], [p for _, p in pairs]),
-                    "examples": len(pairs),
-                }
-        return apart
+        """The scores of the questions with an answer and of those without, apart, and those of SQuAD's script."""
+        apart = answered_apart(examples, self.statistics(examples, predictions))
+        return {**apart, "squad_script": script_numbers(examples, predictions)}
+
+    def files(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """What SQuAD's scripts read."""
+        return script_files(examples, predictions)
 
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
         """The context's first sentence, and the one that shares most words with the question."""
         return {
-            "first_sentence": [
-                _prediction(e, first_sentence_span(e.fields["context"]), 1.0) for e in held_out
-            ],
+            "first_sentence": [_span(e, first_sentence_span(e.fields["context"])) for e in held_out],
             "likest_sentence": [
-                _prediction(e, likest_sentence_span(e.fields["context"], e.fields["question"]), 1.0)
-                for e in held_out
+                _span(e, likest_sentence_span(e.fields["context"], e.fields["question"])) for e in held_out
             ],
         }
 
 
-def _beginning(text: str, most: int, tokenizer: Any) -> str:
-    """The characters that the first tokens of a text stand for."""
-    encoded = tokenizer(
-        text, add_special_tokens=False, return_offsets_mapping=True, split_special_tokens=True
-    )
-    return text[: max((end for _, end in encoded["offset_mapping"][:most]), default=0)]
-
-
-def _prediction(example: Example, span: Sequence[int], margin: float) -> Prediction:
-    """A span where it is likelier than "no answer", else an empty one; and how likely the choice is of the two."""
-    start, end = span if margin > 0 else (0, 0)
-    return {
-        "prediction": example.fields["context"][start:end],
-        "start": start,
-        "end": end,
-        "probability": round(1 / (1 + math.exp(-min(abs(margin), 500.0))), 6),
-    }
-
-
-def _best_span(window: Window, starts: Any, ends: Any) -> tuple[float, int, int]:
-    """Score and characters of the best span; ``starts`` and ``ends``: logits of the context's tokens."""
-    import torch
-
-    if not len(starts):
-        return -float("inf"), 0, 0
-    allowed = torch.ones(len(starts), len(starts)).triu().tril(_LONGEST_ANSWER - 1).bool()
-    scores = (starts[:, None] + ends[None, :]).masked_fill(~allowed, -float("inf"))
-    first, last = divmod(int(scores.argmax()), len(starts))
-    spans = list(window.spans.values())
-    return float(scores[first, last]), spans[first][0], spans[last][1]
-
-
-def _answers(row: Row) -> list[tuple[str, int | None]]:
-    """Texts and starts in either of SQuAD's forms; none where the question has no answer."""
-    if row.values.get("is_impossible"):
-        return []
-    answers = column(row, "answers", "data")
-    if isinstance(answers, Mapping):
-        texts = answers.get("text", [])
-        answers = [
-            {"text": text, "answer_start": start}
-            for text, start in zip(texts, answers.get("answer_start") or [None] * len(texts), strict=False)
-        ]
-    if isinstance(answers, str):
-        answers = [{"text": answers}]
-    if not isinstance(answers, list) or not all(
-        isinstance(a, Mapping) and isinstance(a.get("text"), str) for a in answers
-    ):
-        raise GroundupError(
-            row.place, "'answers' is not in SQuAD's form", 'write [{"text": …, "answer_start": …}]'
-        )
-    return [(answer["text"], answer.get("answer_start")) for answer in answers]
-
-
-def _placed(text: str, start: int | None, context: str, place: str) -> tuple[str, int]:
-    """An answer and where it stands; a wrong start is moved to where the answer stands next to it."""
-    if start is not None and text and context[start : start + len(text)] == text:
-        return text, start
-    places = [i for i in range(len(context)) if context.startswith(text, i)] if text else []
-    if not places:
-        raise GroundupError(
-            place,
-            f"the answer '{text[:60]}' does not stand in its context",
-            "copy the answer from the context as it is there, or delete the question",
-        )
-    return text, min(places, key=lambda i: abs(i - (start or 0)))
+def _span(example: Example, span: tuple[int, int]) -> Prediction:
+    start, end = span
+    return {"prediction": example.fields["context"][start:end], "start": start, "end": end}

@@ -226,6 +226,8 @@ class Bench:
             self.tokenizer.save_pretrained(beside)
             said = zip(self.parts.held_out, predictions, strict=True)
             write_json_lines(beside / PREDICTIONS, (e.with_prediction(p) for e, p in said))
+            for name, content in self.task.files(self.parts.held_out, predictions).items():
+                write_json(beside / name, content)
 
 
 def _tell(judgement: Judgement, out: Artifact) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from pipeline.evaluate.calibration import divide_logits, temperature
+from pipeline.evaluate.calibration import confidence_temperature, divide_logits, temperature
 from pipeline.evaluate.metrics import calibration_error
 
 
@@ -43,3 +43,15 @@ def test_a_saved_model_says_divided_logits(family: str, tmp_path: Path) -> None:
     model.save_pretrained(tmp_path)
     after = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()(input_ids=ids).logits
     torch.testing.assert_close(after, before / 4)
+
+
+def test_sure_as_often_as_right() -> None:
+    chance = torch.Generator().manual_seed(0)
+    logits = torch.randn(4000, 6, generator=chance) * 2
+    logits[:1000, 5] = -torch.inf  # some have fewer options
+    said = logits.argmax(-1)
+    sure = (logits / 1.7).softmax(-1).gather(1, said[:, None])[:, 0]
+    right = torch.rand(4000, generator=chance) < sure
+    rows = [[x for x in row if x > -torch.inf] for row in logits.tolist()]
+    found = confidence_temperature(rows, said.tolist(), right.tolist())
+    assert found == pytest.approx(1.7, rel=0.1)
