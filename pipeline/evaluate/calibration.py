@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -24,10 +24,26 @@ def temperature(logits: torch.Tensor, wanted: Sequence[int]) -> float:
     Returns:
         Between 1/20 and 20.
     """
-    numbers, targets = logits.double(), torch.tensor(wanted)
+    targets = torch.tensor(wanted)
+    return _least(logits, lambda divided: functional.cross_entropy(divided, targets))
+
+
+def label_temperature(logits: torch.Tensor, truth: Sequence[Sequence[float]]) -> float:
+    """The same where each label is there or not by itself.
+
+    Args:
+        logits: ``(examples, labels)``.
+        truth: 1 where a label is there, else 0.
+    """
+    targets = torch.tensor(truth, dtype=torch.float64)
+    return _least(logits, lambda divided: functional.binary_cross_entropy_with_logits(divided, targets))
+
+
+def _least(logits: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> float:
+    numbers = logits.double()
 
     def surprise(logarithm: float) -> float:
-        return float(functional.cross_entropy(numbers / math.exp(logarithm), targets))
+        return float(loss(numbers / math.exp(logarithm)))
 
     found = minimize_scalar(surprise, bounds=(-_WIDEST, _WIDEST), method="bounded")
     return math.exp(float(found.x))

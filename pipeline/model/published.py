@@ -86,6 +86,7 @@ def _place(start: str) -> tuple[str, dict[str, Any]]:
         files = [f for f in package_files(f"{name}/**/*") if f.suffix == ".gguf" or f.name == "config.json"]
         if not files:
             raise GroundupError(start, "the package carries no model", _REMEDY)
+        files.sort(key=lambda file: len(file.parts))  # parts of a model may have a configuration of their own
         options = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
         return str(files[0].parent), options
     return start, {}
