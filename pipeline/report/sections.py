@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
-from pipeline.report.charts import Points, bars, lines
+from pipeline.report.charts import Points, bars, lines, matrix
 from pipeline.report.tables import columns, heading, main_metric, number, verdicts, words
 
 _EXAMPLES = 5
@@ -156,6 +156,9 @@ class TaskSection(Section):
                 ),
                 **drawn,
             }
+        if {"per_class", "confusion"} <= set(self.details):
+            names, counts = list(self.details["per_class"]), self.details["confusion"]
+            drawn["Confusion on held-out examples"] = matrix(f"Confusion, {self.title}", names, counts)
         return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
 
     @cached_property
