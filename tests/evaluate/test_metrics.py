@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import sacrebleu
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import (
@@ -87,9 +87,11 @@ def test_the_split_is_the_same_for_what_a_reader_takes_for_the_same() -> None:
     assert 0.08 < share < 0.12
 
 
+ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 NUMBERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
 
 
+@ANY_SPEED
 @given(NUMBERS)
 def test_two_classes_are_what_scikit_learn_says(pairs: list[tuple[int, int]]) -> None:
     said, wanted = ([pair[side] % 2 for pair in pairs] for side in (0, 1))
@@ -98,6 +100,7 @@ def test_two_classes_are_what_scikit_learn_says(pairs: list[tuple[int, int]]) ->
     assert scores["matthews_correlation"] == pytest.approx(matthews_corrcoef(wanted, said))
 
 
+@ANY_SPEED
 @given(NUMBERS)
 def test_errors_and_correlations_are_what_the_libraries_say(pairs: list[tuple[int, int]]) -> None:
     said, wanted = ([pair[side] / 3 for pair in pairs] for side in (0, 1))
@@ -112,6 +115,7 @@ def test_errors_and_correlations_are_what_the_libraries_say(pairs: list[tuple[in
 SEVERAL = st.lists(st.tuples(*[st.sets(st.integers(0, 3))] * 2), min_size=1, max_size=20)
 
 
+@ANY_SPEED
 @given(SEVERAL)
 def test_several_labels_are_what_scikit_learn_says(pairs: list[tuple[set[int], set[int]]]) -> None:
     said, wanted = ([sorted(pair[side]) for pair in pairs] for side in (0, 1))

@@ -16,7 +16,7 @@ from transformers import AutoTokenizer, PretrainedConfig, pipeline
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from pipeline.errors import GroundupError
-from pipeline.model.published import load_model
+from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.tasks import task_named
@@ -300,13 +300,14 @@ def test_windows_find_what_stands_in_the_middle_and_the_head_is_what_pipelines_r
 @pytest.mark.parametrize("family", FAMILIES)
 def test_windows_overlap_leave_nothing_out_and_their_logits_are_averaged(family: str, tmp_path: Path) -> None:
     start = publish(family, tmp_path)
-    tokenizer = AutoTokenizer.from_pretrained(start)
+    tokenizer = load_tokenizer(start)
     task = task_named("sentiment", Finetune(long_texts="windows", max_tokens=16))
     task.prepare_tokenizer(tokenizer)
     examples = [
         Example({"text": text, "label": "a"}, "row", "x") for text in (_long(1)[0]["text"], "the film")
     ]
-    model = load_model(start, task.model_class, pad_token_id=tokenizer.pad_token_id or 0).eval()
+    model = load_model(start, task.model_class, pad_token_id=tokenizer.pad_token_id).eval()
+    fit_embeddings(model, tokenizer)
     features = task.encode(examples[0].fields, tokenizer, type("Config", (), {"label2id": {"a": 0}}))
     windows = features["input_ids"]
     assert len(windows) == len(features["labels"]) > 3 and all(len(ids) <= 16 for ids in windows)

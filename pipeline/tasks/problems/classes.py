@@ -173,10 +173,11 @@ def _said(example: Example, label: str, probability: float) -> Prediction:
 
 def _balanced(labels: Sequence[str], names: Sequence[str]) -> dict[str, float]:
     """Examples / (classes × examples of the class); 1 for a class that training has none of."""
+    import numpy as np
     from sklearn.utils.class_weight import compute_class_weight
 
     there = [name for name in names if name in set(labels)]
-    found = compute_class_weight("balanced", classes=there, y=labels).tolist()
+    found = compute_class_weight("balanced", classes=np.array(there), y=labels).tolist()
     return {**dict.fromkeys(names, 1.0), **dict(zip(there, found, strict=True))}
 
 
