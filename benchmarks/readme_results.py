@@ -47,7 +47,7 @@ def _preparation(run: Path) -> str:
 
 def _rows(artifact: Artifact) -> Iterator[str]:
     manifest, metrics = artifact.manifest(), artifact.metrics()
-    metric = main_metric(manifest["stage"])
+    metric = main_metric(manifest["stage"], metrics["model"])
     if metric is None:
         return
     rivals = ", ".join(

@@ -41,6 +41,7 @@ def check(recipe: Recipe) -> None:
             f"{settings.learning_rate} teaches nothing",
             "use a positive rate, such as 5e-4, or auto",
         )
+        _check_classification(f"tasks.{task}", settings)
     _require(
         0 < recipe.held_out < 0.9,
         "held-out",
@@ -202,6 +203,35 @@ def _check_training(section: str, training: Pretrain | Finetune) -> None:
         f"{section}.schedule",
         f"schedule-free averages the weights instead of lowering the rate, which {training.schedule} does",
         f"add --{section}.schedule constant, or take another optimizer",
+    )
+
+
+def _check_classification(section: str, settings: Finetune) -> None:
+    _require(
+        settings.long_texts == "head-tail" or not settings.pair_column,
+        f"{section}.long-texts",
+        f"{settings.long_texts} is for single texts; of a pair the longer text is cut at its end",
+        "leave it out, or --pair-column",
+    )
+    _require(
+        bool(settings.label_separator),
+        f"{section}.label-separator",
+        "labels with nothing between them cannot be told apart",
+        "use one such as ,",
+    )
+    grades = settings.problem == "grades"
+    for name in ("label_names", "choose_threshold") if grades else ():
+        _require(
+            not getattr(settings, name),
+            f"{section}.{name.replace('_', '-')}",
+            "grades are numbers and no classes",
+            f"leave it out, or set --{section}.problem classes",
+        )
+    _require(
+        settings.class_weights == "none" or not grades,
+        f"{section}.class-weights",
+        "grades are numbers and no classes",
+        f"leave it at none, or set --{section}.problem classes",
     )
 
 

@@ -12,7 +12,7 @@ import torch
 
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch
-from pipeline.model.cost import Cost, activation_bytes, cost, measured_flops_per_second
+from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, measured_flops_per_second
 from pipeline.model.dial import position
 from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import takes_bfloat16
@@ -181,11 +181,19 @@ def _needs(recipe: Recipe) -> Iterator[Need]:
             examples = read_examples(task_named(task, settings), recipe.held_out, recipe.seed).train
             settings = finetuning(settings, parameters=1, examples=len(examples))
         trainings = 2 if settings.from_scratch else 1
-        yield _need(f"finetune/{task}", config, settings, settings.max_tokens, trainings)
+        head = task_named(task, settings).model_class
+        yield _need(f"finetune/{task}", config, settings, settings.max_tokens, trainings, head)
 
 
-def _need(stage: str, config: Any, settings: Pretrain | Finetune, length: int, trainings: int) -> Need:
-    counted = cost(config, length)
+def _need(
+    stage: str,
+    config: Any,
+    settings: Pretrain | Finetune,
+    length: int,
+    trainings: int,
+    head: str = "AutoModelForCausalLM",
+) -> Need:
+    counted = cost_or_estimate(config, length, head)
     micro, _ = micro_batch(settings.global_batch, settings.micro_batch)
     tokens = settings.steps * settings.global_batch * length * trainings
     state = _optimizer_bytes(counted, settings)

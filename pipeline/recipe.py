@@ -167,10 +167,22 @@ class Finetune:
     """Held-out rows; without it they are split off by the seed."""
     text_column: str = "text"
     """The column with the input: the text, the source sentence, the document, the messages."""
+    pair_column: str = ""
+    """Classification: the column with the second of two texts, which are compared; empty where there is one."""
     label_column: str = "label"
     """The column with the output: the label, the target sentence, the summary."""
     label_names: tuple[str, ...] = ()
     """Names of the labels 0, 1, …, or the whole set of names; without it they are read from the data."""
+    problem: Literal["classes", "labels", "grades"] = "classes"
+    """Classification. classes: one label for each text. labels: any number. grades: a number, learnt by regression."""
+    label_separator: str = ","
+    """What stands between labels in one cell, where a text may have several."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Classification. balanced: an example counts the more the rarer its class is (scikit-learn's formula)."""
+    choose_threshold: bool = False
+    """Classification with two classes: choose from which probability the rarer one is said, by its F1."""
+    long_texts: Literal["head-tail", "head", "windows"] = "head-tail"
+    """Classification: what is read of a text beyond max_tokens. Pairs are cut at the end of the longer text."""
     model: str = ""
     """Start from this published model (a path, a Hub name or package:NAME), not the recipe's own."""
     max_tokens: int = 256

@@ -231,6 +231,7 @@ _TASK_SHORT = {
     "--data": "--tasks.TASK.data",
     "--eval-data": "--tasks.TASK.eval-data",
     "--text-column": "--tasks.TASK.text-column",
+    "--pair-column": "--tasks.TASK.pair-column",
     "--source-column": "--tasks.TASK.text-column",
     "--label-column": "--tasks.TASK.label-column",
     "--target-column": "--tasks.TASK.label-column",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceClassification
 
 from pipeline.cli import main
-from pipeline.model.cost import cost, measured_flops_per_second
+from pipeline.model.cost import cost, cost_or_estimate, measured_flops_per_second
 from pipeline.model.families import model_config
 from pipeline.recipe import Model
 from tests.command_line import Groundup
+from tests.tasks.bases import publish
 
 
 @pytest.mark.parametrize("family", ["qwen3", "llama", "gpt2"])
@@ -27,6 +28,14 @@ def test_costs_are_those_of_the_model(family: str) -> None:
     )
     attention = 12 * 3 * 128 * 64  # 12 · layers · width · length (Chowdhery et al., 2022, appendix B)
     assert counted.flops_per_token == pytest.approx(6 * (matrices + 512 * 128) + attention, rel=0.01)
+
+
+@pytest.mark.parametrize("family", ["bert", "t5", "bart", "gpt2"])
+def test_every_base_of_a_classifier_has_a_cost(family: str, tmp_path: Path) -> None:
+    config = AutoConfig.from_pretrained(publish(family, tmp_path))
+    found = cost_or_estimate(config, 16, "AutoModelForSequenceClassification")
+    assert found.parameters == AutoModelForSequenceClassification.from_config(config).num_parameters()
+    assert 0.5 < found.flops_per_token / (6 * found.matrix_parameters) < 2
 
 
 def test_the_machine_has_a_speed() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,10 @@ from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.settings import fingerprint
 
 SOUND = Recipe(corpus=Corpus(sources=("some.txt",)))
+
+
+def _sentiment(**settings: Any) -> Recipe:
+    return replace(SOUND, tasks={"sentiment": Finetune(**settings)})
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -68,6 +73,11 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, pretrain=Pretrain(z_loss=-1e-4)), "--pretrain.z-loss"),
         (replace(SOUND, tasks={"qa": Finetune(learning_rate=0.0)}), "--tasks.qa.learning-rate"),
         (replace(SOUND, tasks={"qa": Finetune(global_batch=0)}), "--tasks.qa.global-batch"),
+        (_sentiment(pair_column="b", long_texts="windows"), "--tasks.sentiment.long-texts"),
+        (_sentiment(label_separator=""), "--tasks.sentiment.label-separator"),
+        (_sentiment(problem="grades", class_weights="balanced"), "--tasks.sentiment.class-weights"),
+        (_sentiment(problem="grades", label_names=("1", "2")), "--tasks.sentiment.label-names"),
+        (_sentiment(problem="grades", choose_threshold=True), "--tasks.sentiment.choose-threshold"),
     ],
 )
 def test_impossible_combinations_are_refused(broken: Recipe, setting: str) -> None:

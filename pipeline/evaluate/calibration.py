@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -26,12 +26,18 @@ def temperature(logits: torch.Tensor, wanted: Sequence[int]) -> float:
         Between 1/20 and 20.
     """
     numbers, targets = logits.double(), torch.tensor(wanted)
+    return _least(lambda divisor: functional.cross_entropy(numbers / divisor, targets))
 
-    def surprise(logarithm: float) -> float:
-        return float(functional.cross_entropy(numbers / math.exp(logarithm), targets))
 
-    found = minimize_scalar(surprise, bounds=(-_WIDEST, _WIDEST), method="bounded")
-    return math.exp(float(found.x))
+def label_temperature(logits: torch.Tensor, truth: Sequence[Sequence[float]]) -> float:
+    """The same where each label is there or not by itself.
+
+    Args:
+        logits: ``(examples, labels)``.
+        truth: 1 where a label is there, else 0.
+    """
+    numbers, targets = logits.double(), torch.tensor(truth, dtype=torch.float64)
+    return _least(lambda divisor: functional.binary_cross_entropy_with_logits(numbers / divisor, targets))
 
 
 def confidence_temperature(
@@ -53,11 +59,16 @@ def confidence_temperature(
     options = pad_sequence(rows, batch_first=True, padding_value=-torch.inf)
     choice, is_right = torch.tensor(said), torch.tensor(right, dtype=torch.float64)
 
-    def surprise(logarithm: float) -> float:
-        sure = (options / math.exp(logarithm)).softmax(-1).gather(1, choice[:, None])[:, 0]
-        return float(functional.binary_cross_entropy(sure.clamp(1e-9, 1 - 1e-9), is_right))
+    def loss(divisor: float) -> torch.Tensor:
+        sure = (options / divisor).softmax(-1).gather(1, choice[:, None])[:, 0]
+        return functional.binary_cross_entropy(sure.clamp(1e-9, 1 - 1e-9), is_right)
 
-    found = minimize_scalar(surprise, bounds=(-_WIDEST, _WIDEST), method="bounded")
+    return _least(loss)
+
+
+def _least(loss: Callable[[float], torch.Tensor]) -> float:
+    """The divisor of the least loss; searched by its logarithm."""
+    found = minimize_scalar(lambda x: float(loss(math.exp(x))), bounds=(-_WIDEST, _WIDEST), method="bounded")
     return math.exp(float(found.x))
 
 

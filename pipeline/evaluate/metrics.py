@@ -64,18 +64,78 @@ class Classification(OfflineMetric):
         return joined(means(accuracy=right.tolist()), Statistics(rows, metrics))
 
 
+class TwoClasses(OfflineMetric):
+    """F1 of class 1, and the correlation of Matthews (1975), 0 where a class is never there or never said."""
+
+    prediction = reference = datasets.Value("int64")
+
+    def statistics(self, predictions: Sequence[int], references: Sequence[int]) -> Statistics:
+        said, wanted = np.asarray(predictions), np.asarray(references)
+        cells = [(said == s) & (wanted == w) for s, w in ((1, 1), (1, 0), (0, 1), (0, 0))]
+
+        def metrics(sums: Numbers) -> dict[str, float]:
+            tp, fp, fn, tn = sums
+            spread = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+            return {
+                "f1": float(2 * tp / (2 * tp + fp + fn)) if tp else 0.0,
+                "matthews_correlation": float((tp * tn - fp * fn) / np.sqrt(spread)) if spread else 0.0,
+            }
+
+        return Statistics(np.stack(cells, axis=1).astype(np.float64), metrics)
+
+
+class MultiLabel(OfflineMetric):
+    """Micro F1, macro F1 over labels that are there or were predicted, and ``subset_accuracy``: all labels right.
+
+    Predictions and references are numbers of labels, any number of them for an example.
+    """
+
+    prediction = reference = datasets.Sequence(datasets.Value("int64"))
+
+    def statistics(
+        self, predictions: Sequence[Sequence[int]], references: Sequence[Sequence[int]]
+    ) -> Statistics:
+        count = 1 + max((n for rows in (predictions, references) for row in rows for n in row), default=0)
+        said, wanted = (_is_there(rows, count) for rows in (predictions, references))
+
+        def metrics(sums: Numbers) -> dict[str, float]:
+            both, of_said, of_wanted = np.split(sums, 3)
+            all_of = of_said + of_wanted
+            there = all_of > 0
+            return {
+                "micro_f1": float(2 * both.sum() / all_of.sum()) if there.any() else 0.0,
+                "macro_f1": float(np.mean(2 * both[there] / all_of[there])) if there.any() else 0.0,
+            }
+
+        rows = np.concatenate([said & wanted, said, wanted], axis=1).astype(np.float64)
+        right = (said == wanted).all(1).astype(np.float64)
+        return joined(Statistics(rows, metrics), means(subset_accuracy=right.tolist()))
+
+
+def _is_there(rows: Sequence[Sequence[int]], count: int) -> Any:
+    """``(examples, labels)``, whether a label is there."""
+    table = np.zeros((len(rows), count), dtype=bool)
+    for place, row in enumerate(rows):
+        table[place, list(row)] = True
+    return table
+
+
 _BINS = 15
 
 
-def calibration_error(probabilities: Sequence[float], right: Sequence[bool]) -> Statistics:
+def calibration_error(probabilities: Sequence[Any], right: Sequence[Any]) -> Statistics:
     """Expected calibration error, ``ece``: how far the probability of what is said is from how often it is right.
 
-    The mean over 15 equal bins of the probability, by their examples (Guo et al., 2017).
+    The mean over 15 equal bins of the probability, by what was said in them (Guo et al., 2017).
+
+    Args:
+        probabilities: one for each example, or for each of its labels.
+        right: whether it is so, alike.
     """
-    said = np.asarray(probabilities, dtype=np.float64)
-    bins = np.minimum((said * _BINS).astype(int), _BINS - 1)[:, None] == np.arange(_BINS)[None]
-    values = [np.ones_like(said), said, np.asarray(right, dtype=np.float64)]
-    rows = np.concatenate([bins * value[:, None] for value in values], axis=1)
+    said = np.asarray(probabilities, dtype=np.float64).reshape(len(probabilities), -1)
+    bins = np.minimum((said * _BINS).astype(int), _BINS - 1)[..., None] == np.arange(_BINS)
+    values = [np.ones_like(said), said, np.asarray(right, dtype=np.float64).reshape(said.shape)]
+    rows = np.concatenate([(bins * value[..., None]).sum(1) for value in values], axis=1)
 
     def metrics(sums: Numbers) -> dict[str, float]:
         count, confidence, correct = np.split(sums, 3)
@@ -162,3 +222,14 @@ def per_class(predictions: Sequence[int], references: Sequence[int], names: Sequ
         "per_class": {name: report[name] for name in names},
         "confusion": confusion_matrix(references, predictions, labels=numbers).tolist(),
     }
+
+
+def per_label(
+    predictions: Sequence[Sequence[int]], references: Sequence[Sequence[int]], names: Sequence[str]
+) -> dict[str, Any]:
+    """Precision, recall, F1 and support of every label."""
+    said, wanted = (_is_there(rows, len(names)) for rows in (predictions, references))
+    report = classification_report(
+        wanted, said, target_names=list(names), output_dict=True, zero_division=0.0
+    )
+    return {"per_class": {name: report[name] for name in names}}

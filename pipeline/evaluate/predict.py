@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def batches_by_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
@@ -83,3 +83,29 @@ def autocast(model: PreTrainedModel) -> torch.autocast:
     from pipeline.model.machine import computes_in_bfloat16
 
     return torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=computes_in_bfloat16())
+
+
+@torch.no_grad()
+def mean_logits(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: Sequence[Sequence[dict[str, Any]]],
+    batch_tokens: int,
+) -> torch.Tensor:
+    """A classifier's logits in the precision of its weights, as whoever loads the model has them.
+
+    Args:
+        features: of each example one or more, whose logits are averaged; each with ``input_ids``.
+        batch_tokens: in one batch, padding included.
+
+    Returns:
+        ``(examples, outputs)``, in float32.
+    """
+    model.eval()
+    collate = DataCollatorWithPadding(tokenizer)
+    flat = [(i, feature) for i, several in enumerate(features) for feature in several]
+    found = torch.zeros(len(features), model.config.num_labels)
+    for batch in batches_by_length([len(feature["input_ids"]) for _, feature in flat], batch_tokens):
+        logits = model(**collate([flat[n][1] for n in batch]).to(model.device)).logits.float().cpu()
+        found.index_add_(0, torch.tensor([flat[n][0] for n in batch]), logits)
+    return found / torch.tensor([[float(len(several))] for several in features])

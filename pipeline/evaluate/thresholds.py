@@ -31,3 +31,27 @@ def best_threshold(margins: Sequence[float], above: Sequence[float], below: Sequ
     if np.any((low < 0) & (high > 0)):
         return 0.0
     return float(min(places[best], key=abs))
+
+
+def best_f1_threshold(probabilities: Sequence[float], truth: Sequence[bool]) -> float:
+    """The probability from which a thing is said that gives the best F1; of several, the one nearest to a half.
+
+    Args:
+        probabilities: of the thing, by example.
+        truth: whether it is there; where it never is, or always, the threshold is a half.
+    """
+    from sklearn.metrics import precision_recall_curve
+
+    if not any(truth) or all(truth):
+        return 0.5
+    precision, recall, least = precision_recall_curve(truth, probabilities)
+    f1 = 2 * precision[:-1] * recall[:-1] / np.maximum(precision[:-1] + recall[:-1], 1e-12)
+    edges = np.concatenate([[0.0], least])
+    best = np.isclose(f1, f1.max(), rtol=0, atol=1e-9)
+    low, high = (
+        edges[:-1][best],
+        edges[1:][best],
+    )  # any threshold above the one and up to the other does the same
+    if np.any((low < 0.5) & (high >= 0.5)):
+        return 0.5
+    return float(min((low + high) / 2, key=lambda place: abs(place - 0.5)))

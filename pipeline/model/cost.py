@@ -51,6 +51,20 @@ def cost(config: PretrainedConfig, length: int, model_class: str = "AutoModelFor
     )
 
 
+def cost_or_estimate(config: PretrainedConfig, length: int, model_class: str) -> Cost:
+    """The same; where a head looks for its place among the numbers, six operations for each parameter in a layer.
+
+    So do the heads of encoder-decoders for classification, which cannot be counted without weights.
+    """
+    try:
+        return cost(config, length, model_class)
+    except RuntimeError:
+        with torch.device("meta"):
+            model = getattr(transformers, model_class).from_config(copy.deepcopy(config))
+        inside = model.num_parameters(exclude_embeddings=True)
+        return Cost(model.num_parameters(), inside, 6.0 * inside)
+
+
 def _grouped_product(rows: torch.Size, experts: torch.Size, *_: object, **__: object) -> int:
     """FLOPs where each row is multiplied by the matrix of its expert, and of the gradient of those matrices."""
     return 2 * rows[0] * rows[1] * experts[-1]

@@ -45,14 +45,18 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
         GroundupError: when there are none to be had, or not for this class.
     """
     place, options = _place(start)
-    loader = getattr(transformers, model_class)
-    options = {**options, "dtype": "float32", **config}
-    if _renames_body(load_config(start), loader):
+    loader, published = getattr(transformers, model_class), load_config(start)
+    known = {name: value for name, value in config.items() if hasattr(published, name)}
+    options = {**options, "dtype": "float32", **known}
+    if _renames_body(published, loader):
         body = _weights(start, transformers.AutoModel, place, options)
         model = loader.from_config(body.config, dtype="float32")
         setattr(model, model.base_model_prefix, body)
-        return model
-    return _weights(start, loader, place, options)
+    else:
+        model = _weights(start, loader, place, options)
+    for name in config.keys() - known.keys():  # what transformers would take for an argument of the model
+        setattr(model.config, name, config[name])
+    return model
 
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -86,6 +90,7 @@ def _place(start: str) -> tuple[str, dict[str, Any]]:
         files = [f for f in package_files(f"{name}/**/*") if f.suffix == ".gguf" or f.name == "config.json"]
         if not files:
             raise GroundupError(start, "the package carries no model", _REMEDY)
+        files.sort(key=lambda file: len(file.parts))  # parts of a model may have a configuration of their own
         options = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
         return str(files[0].parent), options
     return start, {}

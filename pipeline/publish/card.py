@@ -22,7 +22,15 @@ from pipeline.report.tables import heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run
 
-_HUB_METRICS = {"macro_f1": "f1", "rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge"}
+_HUB_METRICS = {
+    "macro_f1": "f1",
+    "micro_f1": "f1",
+    "pearson": "pearsonr",
+    "spearman": "spearmanr",
+    "rouge1": "rouge",
+    "rouge2": "rouge",
+    "rougeL": "rouge",
+}
 """The Hub's identifiers of metrics that are called otherwise here."""
 
 

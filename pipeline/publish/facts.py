@@ -124,12 +124,17 @@ class Facts:
 
     @property
     def main_metric(self) -> str:
-        return self.task.main_metric if self.task else "bits_per_byte"
+        return self._judged_by[0]
+
+    @property
+    def _judged_by(self) -> tuple[str, bool]:
+        """The main metric, and whether less of it is better."""
+        return self.task.judged_by(self.measured.keys()) if self.task else ("bits_per_byte", True)
 
     @property
     def winners(self) -> dict[str, float]:
         """Rows that do at least as well as the model by the main metric, with their value of it."""
-        sign = -1 if self.task is None or self.task.lower_is_better else 1
+        sign = -1 if self._judged_by[1] else 1
         rows = {name: row[self.main_metric] for name, row in self.metrics.items() if self.main_metric in row}
         ours = rows.pop("model", None)
         return {

@@ -8,7 +8,9 @@ _CLASSIFY = """\
 from transformers import pipeline
 
 classify = pipeline("text-classification", model="REPO")
-print(classify("A film that I will not forget."))
+print(classify("A film that I will not forget.", truncation=True))
+# Two texts: classify({"text": "One.", "text_pair": "Another."}). Several labels: classify(…, top_k=None), and
+# classify.model.config.decision_thresholds has the probability from which each is said.
 """
 
 _BY_TAG = {"text-classification": _CLASSIFY}

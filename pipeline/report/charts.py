@@ -123,6 +123,59 @@ def bars(title: str, values: Mapping[str, float], unit: str = "", highlight: str
         return _svg(figure, title, said)
 
 
+_MOST_CLASSES = 30
+"""Rows of a matrix; more cannot be read."""
+_CELL, _LETTER, _LONGEST_NAME = 44, 7, 24
+"""Sizes of a matrix: its cells', and in letters that of the names along its side."""
+
+
+def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+    """A confusion matrix: the darker a cell, the larger its share of its row.
+
+    It is written and not drawn by matplotlib, which would have to have letters for names in any script.
+
+    Args:
+        title: what the chart shows, for readers who cannot see it.
+        names: of the classes.
+        counts: a row for each true class, a column for each predicted one.
+
+    Returns:
+        An ``svg`` element, or an empty string where there are no classes, or too many to be read.
+    """
+    if not 0 < len(names) <= _MOST_CLASSES:
+        return ""
+    short = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
+    # Letters of scripts such as Chinese are twice as wide.
+    left = 30 + _LETTER * max(len(name) + sum(c > "\u1100" for c in name) for name in short)
+    size = left + _CELL * len(names)
+    parts = [_text(left, 14, "predicted", "start"), _text(12, left, "true", "start")]
+    for place, name in enumerate(short):
+        middle = left + _CELL * place + _CELL / 2
+        parts.append(_text(left - 6, middle + 4, name, "end"))
+        parts.append(
+            _text(middle + 4, left - 6, name, "start", f' transform="rotate(-90 {middle + 4} {left - 6})"')
+        )
+    for row, values in enumerate(counts):
+        for column, count in enumerate(values):
+            x, y = left + _CELL * column, left + _CELL * row
+            share = count / max(1, sum(values))
+            colour = f'fill="var(--series-1)" fill-opacity="{0.05 + 0.6 * share:.3f}"'
+            parts.append(f'<rect x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" rx="3" {colour}/>')
+            parts.append(_text(x + _CELL / 2 - 1, y + _CELL / 2 + 3, f"{count:,}", "middle"))
+    said = "; ".join(
+        f"of {sum(values)} {name} {values[row]} right"
+        for row, (name, values) in enumerate(zip(names, counts, strict=True))
+    )
+    label = html.escape(f"{title}: {said}")
+    opening = f'<svg role="img" aria-label="{label}" viewBox="0 0 {size} {size}">'
+    return f"{opening}<title>{html.escape(title)}</title>{''.join(parts)}</svg>"
+
+
+def _text(x: float, y: float, said: str, anchor: str, more: str = "") -> str:
+    place = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}"{more}'
+    return f'<text {place} font-size="12" fill="currentColor">{html.escape(said)}</text>'
+
+
 def _thinned(points: Points) -> Points:
     """Every n-th point, counted from the last, so that the last one always stays."""
     every = math.ceil(len(points) / _MOST_POINTS)

@@ -35,7 +35,7 @@ class Compared:
         """Which run is better, if chance does not explain it."""
         if self.low <= 0 <= self.high:
             return "no difference beyond chance"
-        lower = TASKS[self.task].lower_is_better
+        _, lower = TASKS[self.task].judged_by({self.metric})
         return "the second is better" if (self.low > 0) != lower else "the first is better"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
-from pipeline.report.charts import Points, bars, lines
-from pipeline.report.tables import heading, main_metric, number, verdicts, words
+from pipeline.report.charts import Points, bars, lines, matrix
+from pipeline.report.tables import columns, heading, main_metric, number, verdicts, words
 
 _EXAMPLES = 5
 _RIGHT = 3
@@ -146,7 +146,7 @@ class TaskSection(Section):
         """Charts by caption, without those that there is nothing for."""
         loss = {words(row): self.curve("loss", row) for row in ("model", "from_scratch")}
         drawn = {"Training loss": lines(f"Training loss, {self.title}", loss, "step", "loss")}
-        if metric := main_metric(self.name):
+        if metric := main_metric(self.name, columns(self.metrics)):
             scores = {words(r): row[metric.name] for r, row in self.metrics.items() if metric.name in row}
             name = words(metric.name)
             better = "lower" if metric.lower_is_better else "higher"
@@ -156,6 +156,9 @@ class TaskSection(Section):
                 ),
                 **drawn,
             }
+        if {"per_class", "confusion"} <= set(self.details):
+            names, counts = list(self.details["per_class"]), self.details["confusion"]
+            drawn["Confusion on held-out examples"] = matrix(f"Confusion, {self.title}", names, counts)
         return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,12 @@ Details = Mapping[str, Mapping[str, Any]]
 """By row, what the table of numbers does not hold."""
 METRIC_NAMES = {
     "macro_f1": "macro F1",
+    "micro_f1": "micro F1",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "pearson": "Pearson",
+    "spearman": "Spearman",
+    "matthews_correlation": "Matthews correlation",
     "bleu": "BLEU",
     "chrf": "chrF",
     "f1": "F1",
@@ -60,14 +66,14 @@ class MainMetric:
         return value < other if self.lower_is_better else value > other
 
 
-def main_metric(stage: str) -> MainMetric | None:
-    """The metric that a stage is judged by; None for one that nothing competes with."""
+def main_metric(stage: str, metrics: Iterable[str] = ()) -> MainMetric | None:
+    """The metric that a stage is judged by, by the metrics that its rows have; None where nothing competes."""
     from pipeline.tasks import TASKS
 
     if stage == "pretrain":
         return MainMetric("bits_per_byte", lower_is_better=True)
     task = TASKS.get(stage.removeprefix("finetune/"))
-    return MainMetric(task.main_metric, task.lower_is_better) if task else None
+    return MainMetric(*task.judged_by(set(metrics))) if task else None
 
 
 def print_metrics(artifact: Artifact) -> None:
@@ -80,7 +86,10 @@ def print_metrics(artifact: Artifact) -> None:
         return
     stage, metrics = str(artifact.manifest().get("stage", artifact.path.name)), artifact.metrics()
     details = artifact.details()
-    print_table(Text(stage, style="bold"), _table(metrics, main_metric(stage), intervals(stage, details)))
+    print_table(
+        Text(stage, style="bold"),
+        _table(metrics, main_metric(stage, columns(metrics)), intervals(stage, details)),
+    )
     for name in _BELOW:
         told = [f"{row} {number(values[name], name)}" for row, values in metrics.items() if name in values]
         if told:
@@ -106,7 +115,7 @@ def verdicts(stage: str, metrics: Metrics, details: Details | None = None) -> li
         metrics: of every row.
         details: where they say how far chance goes (``pipeline/train/judging.py``), it is said too.
     """
-    metric = main_metric(stage)
+    metric = main_metric(stage, columns(metrics))
     ours = metrics.get(_MODEL, {}).get(metric.name) if metric else None
     if metric is None or ours is None:
         return []
@@ -203,8 +212,9 @@ def print_compared(found: Sequence[Compared]) -> None:
 
 def intervals(stage: str, details: Details) -> dict[str, str]:
     """What holds the main metric of each row with 95 %, where it is known."""
-    metric, told = main_metric(stage), {}
+    told = {}
     for row, values in details.items():
+        metric = main_metric(stage, values.get("intervals", ()))
         ends = values.get("intervals", {}).get(metric.name) if metric else None
         if ends:
             told[row] = " to ".join(_told_apart(ends["low"], ends["high"]))

@@ -16,6 +16,7 @@ from pipeline.stages import Run
 from pipeline.sweep.results import print_results, ranked, write_results
 from pipeline.sweep.space import Space, space_of
 from pipeline.sweep.stage import trained_stage
+from pipeline.tasks import task_named
 
 
 def sweep(run: Run, task: str, over: Sequence[str], trials: int, spell: Callable[[Recipe], str]) -> None:
@@ -32,7 +33,8 @@ def sweep(run: Run, task: str, over: Sequence[str], trials: int, spell: Callable
         GroundupError: for what cannot be swept, before any training, and for what every trial would meet.
     """
     stage = trained_stage(run, task, "sweep")
-    metric = main_metric(stage)
+    judged = task_named(task, run.recipe.tasks[task]).main_metric if task else ""
+    metric = main_metric(stage, [judged])
     assert metric is not None  # every stage that trains has one
     space = space_of(run.declared, over, [task] if task else list(run.recipe.tasks))
     if trials < 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -36,9 +36,10 @@ class Task(ABC):
     """One task. A new one is one file that subclasses this and one line in ``pipeline/tasks/__init__.py``."""
 
     name: ClassVar[str]
-    main_metric: ClassVar[str]
-    """The metric that the task is judged by; greater is better unless ``lower_is_better``."""
-    lower_is_better: ClassVar[bool] = False
+    main_metric: str
+    """The metric that the task is judged by, of some tasks by the settings; greater is better unless
+    ``lower_is_better``."""
+    lower_is_better: bool = False
     model_class: ClassVar[str] = "AutoModelForCausalLM"
     """The stock transformers class that gives the model its head."""
     pipeline_tag: ClassVar[str] = "text-generation"
@@ -50,6 +51,11 @@ class Task(ABC):
 
     def __init__(self, settings: Finetune) -> None:
         self.settings = settings
+
+    @classmethod
+    def judged_by(cls, metrics: Collection[str]) -> tuple[str, bool]:
+        """Of rows with these metrics the main one, and whether less of it is better."""
+        return cls.main_metric, cls.lower_is_better
 
     @abstractmethod
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
@@ -85,6 +91,14 @@ class Task(ABC):
         """What the task adds to the model's configuration, such as label names."""
         return {}
 
+    def loss(self, config: Any) -> Callable[..., Any] | None:
+        """What takes the place of a head's own loss for one target an example, by the model's configuration.
+
+        Returns:
+            Of the model's outputs and ``labels`` of a micro-batch, the mean over its examples; None keeps the head's.
+        """
+        return None
+
     @abstractmethod
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """One example to training features, as ``datasets.map`` takes them for a batch of one.
@@ -98,7 +112,7 @@ class Task(ABC):
             ``input_ids`` (a list of token ids) and ``labels`` or whatever the head takes.
         """
 
-    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
+    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, Any]:
         """Settle what training does not (a temperature, a threshold), in the trained model itself.
 
         Args:

@@ -1,22 +1,35 @@
-"""Sentiment, or any other classification of texts: a label for a text."""
+"""Sentiment, or any other classification: labels for a text, or for a pair of texts."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError, nearest
-from pipeline.evaluate.statistics import Statistics, joined
+from pipeline.errors import GroundupError
+from pipeline.evaluate.statistics import Statistics
+from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
 from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.problems import PROBLEMS, Loss, problem_of
 
-_MOST_CLASSES = 200
+_PAIRS = (
+    ("sentence1", "sentence2"),
+    ("sentence_1", "sentence_2"),
+    ("text_a", "text_b"),
+    ("text1", "text2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+    ("question", "sentence"),
+)
+"""Columns of pairs, as data sets call them."""
 
 
 class Sentiment(Task):
-    """A sequence-classification head; the labels are named in the model's configuration."""
+    """A sequence-classification head; the labels are named in the model's configuration.
+
+    What a label is, one of several, any number of them or a grade, is a ``Problem``: ``pipeline/tasks/problems``.
+    """
 
     name = "sentiment"
     main_metric = "accuracy"
@@ -24,187 +37,116 @@ class Sentiment(Task):
     pipeline_tag = "text-classification"
     validates = True
 
-    def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
-        """Columns with the text and the label: a name, or the number of one of ``label_names``."""
-        for row in rows:
-            text = text_column(row, self.settings.text_column, "text-column")
-            label = self._label(row)
-            yield Example({"text": text, "label": label}, row.place, group=row.group or text)
+    def __init__(self, settings: Finetune) -> None:
+        super().__init__(settings)
+        self.problem = problem_of(settings)
+        if settings.problem != "classes":
+            self.main_metric, self.lower_is_better = self.problem.main_metric, self.problem.lower_is_better
 
-    def _label(self, row: Row) -> str:
-        value = column(row, self.settings.label_column, "label-column")
-        if not isinstance(value, str | int | float):
-            kind = type(value).__name__
-            raise GroundupError(row.place, f"the label is a {kind}", "use names or numbers as labels")
-        label = f"{value:g}" if isinstance(value, float) else str(value).strip().removesuffix(".0")
-        names = self.settings.label_names
-        if not names or label in names:
-            return label
-        if label.isdecimal() and int(label) < len(names):
-            return names[int(label)]
-        known = f"{nearest(label, names)}; the labels are {', '.join(names)}"
-        raise GroundupError(
-            row.place,
-            f"the label '{label}' is outside the set ({known})",
-            "mend the row, or name all labels with --finetune.label-names",
-        )
+    @classmethod
+    def judged_by(cls, metrics: Collection[str]) -> tuple[str, bool]:
+        """Accuracy, or what the other problems have instead."""
+        others = (p for name, p in PROBLEMS.items() if name != "classes" and p.main_metric in metrics)
+        found = next(others, cls)
+        return found.main_metric, found.lower_is_better
+
+    def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
+        """Columns with the text, the second text if ``pair_column`` names one, and the label."""
+        for row in rows:
+            fields = self._texts(row)
+            fields["label"] = self.problem.label(self._cell(row), row.place)
+            yield Example(fields, row.place, group=row.group or fields["text"])
+
+    def _texts(self, row: Row) -> dict[str, Any]:
+        first, second = self.settings.text_column, self.settings.pair_column
+        pair = next((names for names in _PAIRS if set(names) <= set(row.values)), None)
+        if pair and first not in row.values:
+            raise GroundupError(
+                row.place,
+                f"there is no column '{first}', but two texts",
+                f"name them with --text-column {pair[0]} --pair-column {pair[1]}",
+            )
+        texts = {"text": text_column(row, first, "text-column")}
+        return {**texts, "pair": text_column(row, second, "pair-column")} if second else texts
+
+    def _cell(self, row: Row) -> Any:
+        """The label's; it may be empty only where a text may have no label."""
+        name = self.settings.label_column
+        if self.settings.problem == "labels" and not str(row.values.get(name, name) or "").strip():
+            return None
+        return column(row, name, "label-column")
+
+    def finer_group(self, example: Example) -> str:
+        """Both texts: many pairs may share their first one."""
+        return self.input_text(example)
 
     def kind(self, example: Example) -> str:
-        """Its label."""
-        return str(example.fields["label"])
+        """Its class, where it has exactly one."""
+        return self.problem.kind(example.fields["label"])
+
+    def input_text(self, example: Example) -> str:
+        """The text, or both."""
+        return "\n".join(example.fields[name] for name in ("text", "pair") if name in example.fields)
 
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:
-        """At least two classes, not as many as texts, and none that comes in the held-out part only."""
-        where, counts = self.settings.data, Counter(e.fields["label"] for e in train)
-        if len(counts) < 2:
-            raise GroundupError(
-                where,
-                f"all {len(train)} training rows have the label '{next(iter(counts))}'",
-                "give rows of at least two classes",
-            )
-        if len(counts) > _MOST_CLASSES or (len(train) > 20 and len(counts) > len(train) / 2):
-            raise GroundupError(
-                where,
-                f"the column '{self.settings.label_column}' holds {len(counts)} different "
-                f"values in {len(train)} rows",
-                "name the column of labels with --label-column",
-            )
-        for example in held_out:
-            if example.fields["label"] not in counts:
-                raise GroundupError(
-                    example.place,
-                    f"the label '{example.fields['label']}' is outside the set of the training part "
-                    f"({', '.join(_in_order(counts))})",
-                    "mend the row, or add rows of this class",
-                )
+        """Labels that differ, and are known from training."""
+        self.problem.check(train, held_out)
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """What whoever loads the saved tokenizer shall do alike: cut at the same length, take no word for a mark."""
+        from pipeline.tasks.texts import set_pair_template
+
+        tokenizer.model_max_length = min(tokenizer.model_max_length, self.settings.max_tokens)
+        tokenizer.split_special_tokens = tokenizer.init_kwargs["split_special_tokens"] = True
+        if self.settings.pair_column:
+            set_pair_template(tokenizer)
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
-        """Label names both ways; the classes of ``label_names`` in their order."""
-        names = self.settings.label_names or _in_order({e.fields["label"] for e in train})
-        return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+        """Names of the labels, and by which loss they are learnt."""
+        return self.problem.model_config(train)
+
+    def loss(self, config: Any) -> Loss | None:
+        """A weighted one where classes have weights."""
+        return self.problem.loss(config)
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
-        """One feature; a long text keeps its beginning and its end."""
-        return {"input_ids": [self._ids(fields, tokenizer)], "labels": [config.label2id[fields["label"]]]}
+        """One feature, or one for each window of the text, all with the text's label."""
+        from pipeline.tasks.texts import read
 
-    def _ids(self, fields: Mapping[str, Any], tokenizer: Any) -> list[int]:
-        """Head and tail carry most of a review's verdict (Sun et al., 2019)."""
-        ids, room = (
-            tokenizer(fields["text"], split_special_tokens=True)["input_ids"],
-            self.settings.max_tokens,
-        )
-        return ids if len(ids) <= room else ids[: room // 2] + ids[len(ids) - (room - room // 2) :]
+        features = read(fields, tokenizer, self.settings)
+        target = self.problem.target(fields["label"], config)
+        columns = {name: [feature[name] for feature in features] for name in features[0]}
+        return {**columns, "labels": [target] * len(features)}
 
-    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, float]:
-        """A temperature, so that probabilities are as often right as they say (Guo et al., 2017).
-
-        The last layer is divided by it, so the saved model needs to know of none.
-        """
+    def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, Any]:
+        """A temperature and thresholds, where the problem has them; weights of classes are told with them."""
+        weights = getattr(model.config, "class_weights", None)
+        told = {"class_weights": weights} if weights else {}
         if not validation:
-            return {}
-        from pipeline.evaluate.calibration import divide_logits, temperature
-
-        wanted = [model.config.label2id[e.fields["label"]] for e in validation]
-        found = temperature(self._logits(model, tokenizer, validation), wanted)
-        divide_logits(model, found)
-        return {"temperature": found}
+            return told
+        logits = self._logits(model, tokenizer, validation)
+        return {**told, **self.problem.settle(model, logits, validation)}
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
-        """The likeliest label and its probability."""
-        best = self._logits(model, tokenizer, examples).softmax(-1).max(-1)
-        return [
-            self._prediction(example, model.config.id2label[number], probability)
-            for example, probability, number in zip(
-                examples, best.values.tolist(), best.indices.tolist(), strict=True
-            )
-        ]
+        """What the problem makes of the logits."""
+        return self.problem.predictions(self._logits(model, tokenizer, examples), model.config, examples)
 
     def _logits(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Any:
-        """``(examples, classes)``, in float32."""
-        import torch
-        from transformers import DataCollatorWithPadding
+        """``(examples, outputs)``, the mean over a text's windows; in float32, as others load the model."""
+        from pipeline.evaluate.predict import mean_logits
+        from pipeline.tasks.texts import read
 
-        from pipeline.evaluate.predict import forward_batches
-
-        features = [
-            {"input_ids": self._ids(e.fields, tokenizer) or [tokenizer.pad_token_id]} for e in examples
-        ]
-        found = torch.empty(len(examples), model.config.num_labels)
-        collate = DataCollatorWithPadding(tokenizer)
-        for batch, outputs in forward_batches(model, features, collate, self.settings.evaluation_tokens):
-            found[batch] = outputs.logits.float().cpu()
-        return found
-
-    def _prediction(self, example: Example, label: str, probability: float) -> Prediction:
-        correct = label == example.fields["label"]
-        return {"prediction": label, "probability": round(probability, 6), "correct": correct}
+        features = [read(e.fields, tokenizer, self.settings) for e in examples]
+        return mean_logits(model, tokenizer, features, self.settings.evaluation_tokens)
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
-        """Accuracy, macro-averaged F1 over the classes that are there or were predicted, and calibration error."""
-        from pipeline.evaluate.metrics import Classification, calibration_error
-
-        said, wanted, _ = _numbers(examples, predictions)
-        sure, right = [p["probability"] for p in predictions], [p["correct"] for p in predictions]
-        return joined(Classification().statistics(said, wanted), calibration_error(sure, right))
+        """The problem's metrics."""
+        return self.problem.statistics(examples, predictions)
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each class, and the confusion matrix."""
-        from pipeline.evaluate.metrics import per_class
-
-        return per_class(*_numbers(examples, predictions))
+        return self.problem.details(examples, predictions)
 
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
-        """The commonest class, and TF-IDF with logistic regression."""
-        return {
-            "majority_class": self._majority(train, held_out),
-            "tfidf_logistic_regression": self._tfidf(train, held_out),
-        }
-
-    def _majority(self, train: Sequence[Example], held_out: Sequence[Example]) -> list[Prediction]:
-        (label, count), *_ = Counter(e.fields["label"] for e in train).most_common()
-        return [self._prediction(e, label, count / len(train)) for e in held_out]
-
-    def _tfidf(self, train: Sequence[Example], held_out: Sequence[Example]) -> list[Prediction]:
-        """Words and pairs of words; of scripts without spaces, up to three characters."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-
-        from pipeline.evaluate.scripts import is_spaceless
-
-        texts = [e.fields["text"] for e in train]
-        grams: dict[str, Any] = {"ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"}
-        if is_spaceless(texts):
-            grams = {"analyzer": "char", "ngram_range": (1, 3)}
-        classifier = make_pipeline(
-            TfidfVectorizer(sublinear_tf=True, min_df=2 if len(texts) > 1000 else 1, **grams),
-            LogisticRegression(C=10.0, max_iter=1000),
-        )
-        classifier.fit(texts, [e.fields["label"] for e in train])
-        probabilities = classifier.predict_proba([e.fields["text"] for e in held_out])
-        best = probabilities.argmax(-1)
-        return [
-            self._prediction(e, classifier.classes_[number], float(row[number]))
-            for e, row, number in zip(held_out, probabilities, best, strict=True)
-        ]
-
-
-def _in_order(labels: Iterable[str]) -> list[str]:
-    """Numbers by value, then names by alphabet."""
-
-    def place(label: str) -> tuple[bool, float, str]:
-        try:
-            return False, float(label), label
-        except ValueError:
-            return True, 0.0, label
-
-    return sorted(labels, key=place)
-
-
-def _numbers(
-    examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> tuple[list[int], list[int], list[str]]:
-    """Predicted labels and true ones by their place among the names, and the names."""
-    said, wanted = [p["prediction"] for p in predictions], [e.fields["label"] for e in examples]
-    names = _in_order({*said, *wanted})
-    return [names.index(label) for label in said], [names.index(label) for label in wanted], names
+        """What always says the same, and a linear model of TF-IDF."""
+        return self.problem.baselines(train, held_out)

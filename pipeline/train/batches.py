@@ -165,5 +165,6 @@ class PadMicroBatch:
 
 
 def has_targets_by_token(feature: Mapping[str, Any]) -> bool:
-    """Whether the loss is over tokens, not over examples."""
-    return isinstance(feature.get("labels"), list)
+    """Whether the loss is over tokens, which have numbers, not over examples, which may have several fractions."""
+    labels = feature.get("labels")
+    return isinstance(labels, list) and not any(isinstance(label, float) for label in labels)

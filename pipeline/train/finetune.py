@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ class Measured:
     predictions: list[Prediction]
     costs: dict[str, Any]
     """Parameters, seconds and energy."""
-    settled: dict[str, float] = field(default_factory=dict)
+    settled: dict[str, Any] = field(default_factory=dict)
     """By the task, on the validation part."""
 
 
@@ -208,6 +208,7 @@ class Bench:
         return trainer_for(
             model,
             self.features[0],
+            self.task.loss(model.config),
             args=made,
             train_dataset=data,
             data_collator=PadMicroBatch(self.tokenizer),
@@ -253,11 +254,23 @@ def _pretrained(
     return model
 
 
-def trainer_for(model: PreTrainedModel, feature: Mapping[str, Any], **options: Any) -> MeteredTrainer:
-    """The Trainer whose loss is the mean over the targets of a global batch, however it is divided."""
+def trainer_for(
+    model: PreTrainedModel,
+    feature: Mapping[str, Any],
+    loss: Callable[..., Any] | None = None,
+    **options: Any,
+) -> MeteredTrainer:
+    """The Trainer whose loss is the mean over the targets of a global batch, however it is divided.
+
+    Args:
+        model: with the task's head.
+        feature: any one that is trained on.
+        loss: what takes the place of the loss of a head with one target an example (``Task.loss``).
+        options: what ``MeteredTrainer`` takes.
+    """
     if has_targets_by_token(feature):
         return TokenTrainer(model, **options)
-    return PerExampleTrainer(model=model, **options)
+    return PerExampleTrainer(model=model, compute_loss_func=loss, **options)
 
 
 def _generation(

@@ -8,7 +8,12 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification
 
-from pipeline.evaluate.calibration import confidence_temperature, divide_logits, temperature
+from pipeline.evaluate.calibration import (
+    confidence_temperature,
+    divide_logits,
+    label_temperature,
+    temperature,
+)
 from pipeline.evaluate.metrics import calibration_error
 
 
@@ -31,13 +36,22 @@ def test_the_temperature_undoes_what_made_logits_too_large_or_small(factor: floa
     assert calibration_error(calibrated.values.tolist(), right).score()["ece"] < 0.03
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "bert", "roberta", "distilbert"])
+def test_labels_by_themselves_have_a_temperature_too() -> None:
+    torch.manual_seed(0)
+    logits = 2 * torch.randn(2000, 3)
+    truth = torch.bernoulli(logits.sigmoid()).tolist()
+    assert label_temperature(3 * logits, truth) == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bert", "roberta", "distilbert", "t5", "bart"])
 def test_a_saved_model_says_divided_logits(family: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     small = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 32}
-    config = AutoConfig.for_model(family, vocab_size=64, num_labels=3, pad_token_id=0, **small)
+    ends = {"eos_token_id": 63, "decoder_start_token_id": 0} if family in ("t5", "bart") else {}
+    config = AutoConfig.for_model(family, vocab_size=64, num_labels=3, pad_token_id=0, **small, **ends)
     model = AutoModelForSequenceClassification.from_config(config).eval()
     ids = torch.randint(3, 60, (4, 9))
+    ids[:, -1] = 63
     before = model(input_ids=ids).logits
     divide_logits(model, 4.0)
     model.save_pretrained(tmp_path)

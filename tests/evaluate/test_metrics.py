@@ -6,20 +6,36 @@ import lzma
 import math
 from collections import Counter
 
+import numpy as np
 import pytest
 import sacrebleu
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    mean_absolute_error,
+    root_mean_squared_error,
+)
 
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.evaluate.metrics import (
     Classification,
+    MultiLabel,
     Rouge,
     SquadMatch,
     Translation,
+    TwoClasses,
+    calibration_error,
     per_class,
     token_f1,
     translation_signatures,
 )
+from pipeline.evaluate.regression import correlations, errors
 from pipeline.evaluate.split import is_held_out, position
+from pipeline.evaluate.statistics import joined
 
 
 def test_classification() -> None:
@@ -69,3 +85,54 @@ def test_the_split_is_the_same_for_what_a_reader_takes_for_the_same() -> None:
     assert position("A  Film\n", 1) == position("a film", 1) != position("a film", 2)
     share = sum(is_held_out(str(n), 0.1, 0) for n in range(5000)) / 5000
     assert 0.08 < share < 0.12
+
+
+ANY_SPEED = settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+NUMBERS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
+
+
+@ANY_SPEED
+@given(NUMBERS)
+def test_two_classes_are_what_scikit_learn_says(pairs: list[tuple[int, int]]) -> None:
+    said, wanted = ([pair[side] % 2 for pair in pairs] for side in (0, 1))
+    scores = TwoClasses().statistics(said, wanted).score()
+    assert scores["f1"] == pytest.approx(f1_score(wanted, said, zero_division=0.0))
+    assert scores["matthews_correlation"] == pytest.approx(matthews_corrcoef(wanted, said))
+
+
+@ANY_SPEED
+@given(NUMBERS)
+def test_errors_and_correlations_are_what_the_libraries_say(pairs: list[tuple[int, int]]) -> None:
+    said, wanted = ([pair[side] / 3 for pair in pairs] for side in (0, 1))
+    scores = joined(errors(said, wanted), correlations(said, wanted)).score()
+    assert scores["mae"] == pytest.approx(mean_absolute_error(wanted, said))
+    assert scores["rmse"] == pytest.approx(root_mean_squared_error(wanted, said))
+    varies = len(set(said)) > 1 and len(set(wanted)) > 1
+    assert scores["pearson"] == pytest.approx(pearsonr(said, wanted).statistic if varies else 0)
+    assert scores["spearman"] == pytest.approx(spearmanr(said, wanted).statistic if varies else 0)
+
+
+SEVERAL = st.lists(st.tuples(*[st.sets(st.integers(0, 3))] * 2), min_size=1, max_size=20)
+
+
+@ANY_SPEED
+@given(SEVERAL)
+def test_several_labels_are_what_scikit_learn_says(pairs: list[tuple[set[int], set[int]]]) -> None:
+    said, wanted = ([sorted(pair[side]) for pair in pairs] for side in (0, 1))
+    scores = MultiLabel().statistics(said, wanted).score()
+    there = sorted({n for row in [*said, *wanted] for n in row})
+    tables = [[[int(n in row) for n in range(4)] for row in rows] for rows in (wanted, said)]
+    for average in ("micro", "macro"):
+        value = (
+            f1_score(*map(np.array, tables), labels=there, average=average, zero_division=0.0) if there else 0
+        )
+        assert scores[f"{average}_f1"] == pytest.approx(value)
+    assert scores["subset_accuracy"] == pytest.approx(accuracy_score(*tables))
+
+
+def test_calibration_of_labels_counts_each_by_itself() -> None:
+    by_label = calibration_error([[0.9, 0.2], [0.6, 0.3]], [[True, False], [False, False]]).score()["ece"]
+    assert by_label == pytest.approx(
+        calibration_error([0.9, 0.2, 0.6, 0.3], [True, False, False, False]).score()["ece"]
+    )
+    assert by_label == pytest.approx((0.1 + 0.2 + 0.6 + 0.3) / 4)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 
-from pipeline.report.charts import bars, lines
+from pipeline.report.charts import bars, lines, matrix
 
 
 def _texts(chart: str) -> list[str]:
@@ -54,3 +54,13 @@ def test_values_that_are_no_numbers_leave_gaps() -> None:
 
 def test_the_same_numbers_make_the_same_chart() -> None:
     assert bars("Accuracy", {"model": 0.5}) == bars("Accuracy", {"model": 0.5})
+
+
+def test_a_confusion_matrix_has_its_names_in_any_script_and_its_counts() -> None:
+    chart = matrix("Confusion", ["差评", "<b>好评</b>"], [[30, 10], [0, 1234]])
+    texts = _texts(chart)
+    assert texts.count("差评") == texts.count("<b>好评</b>") == 2 and {"30", "10", "0", "1,234"} <= set(texts)
+    assert 'aria-label="Confusion: of 40 差评 30 right; of 1234 &lt;b&gt;好评&lt;/b&gt; 1234 right"' in chart
+    shares = [float(share) for share in re.findall(r'fill-opacity="([^"]+)"', chart)]
+    assert shares[0] > shares[1] > shares[2] and shares[3] > shares[0] and "currentColor" in chart
+    assert matrix("Confusion", [], []) == matrix("Confusion", ["a"] * 31, [[0] * 31] * 31) == ""

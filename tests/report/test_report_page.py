@@ -163,6 +163,7 @@ def test_details_of_the_metrics_are_shown(page: str) -> None:
     cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", sentiment)
     assert cells[cells.index("negative") :][:3] == ["negative", "0.812", "8"]
     assert cells[cells.index("predicted positive") :][:4] == ["predicted positive", "true negative", "7", "1"]
+    assert 'aria-label="Confusion, sentiment: of 8 negative 7 right; of 8 positive 6 right"' in sentiment
     assert re.search(r"without answer</th><td[^>]*>0.750</td><td[^>]*>7</td>", _section(page, "qa"))
 
 

@@ -187,3 +187,16 @@ def test_a_file_of_one_long_line_streams_in_blocks(tmp_path: Path, monkeypatch: 
 def test_json_lines_under_the_name_json_are_numbered_by_line(tmp_path: Path) -> None:
     rows = list(read(str(_write(tmp_path / "a.json", '\n{"text": "a"}\n\n{"text": "b"}\n'))))
     assert [row.place.rpartition(" ")[2] for row in rows] == ["2", "4"]
+
+
+def test_quotes_between_tabs_are_plain_text_where_they_enclose_no_field(tmp_path: Path) -> None:
+    lines = ["first\tsecond\tlabel", '"He said" so\tHe "said"\t1', '"open\tshut\t0', '"a\tb"\t"c ""d"""\t1']
+    rows = list(read(str(_write(tmp_path / "a.tsv", "\n".join(lines)))))
+    assert [list(row.values.values()) for row in rows] == [
+        ['"He said" so', 'He "said"', "1"],
+        ['"open', "shut", "0"],
+        ["a\tb", 'c "d"', "1"],
+    ]
+    rows = list(read(str(_write(tmp_path / "b.tsv", 'label\ttext\n1\t"two\nlines"\n0\t"one\n1\tnext\n'))))
+    assert [row.values["text"] for row in rows] == ["two\nlines", '"one', "next"]
+    assert [row.place.rpartition(" ")[2] for row in rows] == ["3", "4", "5"]

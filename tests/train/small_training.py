@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,14 @@ def examples(head: str, count: int) -> list[dict[str, Any]]:
     return made
 
 
-def large_batch_gradients(head: str, count: int) -> Gradients:
-    """By the definition: of the mean over all targets of a global batch, computed at once, without a Trainer."""
+def large_batch_gradients(head: str, count: int, weights: Sequence[float] | None = None) -> Gradients:
+    """By the definition: of the mean over all targets of a global batch, computed at once, without a Trainer.
+
+    Args:
+        head: of the model.
+        count: of the examples.
+        weights: of classes; the mean is over the examples all the same.
+    """
     found, data = [], examples(head, count)
     for first in range(0, count, GLOBAL_BATCH):
         window = data[first : first + GLOBAL_BATCH]
@@ -72,7 +79,8 @@ def large_batch_gradients(head: str, count: int) -> Gradients:
         if head == CAUSAL:
             loss = cross_entropy(outputs.logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
         elif head == CLASSES:
-            loss = cross_entropy(outputs.logits, batch["labels"])
+            weight = None if weights is None else torch.tensor(weights)
+            loss = cross_entropy(outputs.logits, batch["labels"], weight, reduction="sum") / len(window)
         else:
             starts = cross_entropy(outputs.start_logits, batch["start_positions"])
             loss = (starts + cross_entropy(outputs.end_logits, batch["end_positions"])) / 2
@@ -82,13 +90,20 @@ def large_batch_gradients(head: str, count: int) -> Gradients:
 
 
 def trained_gradients(
-    stage: str, head: str, count: int, micro_batch: int, choice: Choice = PLAIN, **arguments: Any
+    stage: str,
+    head: str,
+    count: int,
+    micro_batch: int,
+    choice: Choice = PLAIN,
+    loss: Any = None,
+    **arguments: Any,
 ) -> Gradients:
     """What the stage's Trainer hands to the optimiser; the rate is so low that no weight moves."""
     steps = -(-count // GLOBAL_BATCH)
     settings = _settings(steps, micro_batch, "adamw", learning_rate=1e-30, gradient_clipping=1e9)
     seen = Gradient()
-    _train(stage, model_with(head), examples(head, count), settings, seen, choice=choice, **arguments)
+    data = examples(head, count)
+    _train(stage, model_with(head), data, settings, seen, choice=choice, loss=loss, **arguments)
     return seen.steps
 
 
@@ -119,6 +134,7 @@ def _train(
     settings: Pretrain,
     *callbacks: TrainerCallback,
     choice: Choice = PLAIN,
+    loss: Any = None,
     **arguments: Any,
 ) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -133,7 +149,7 @@ def _train(
         if stage == "pretrain":
             CausalTrainer(model, bits_per_nat=1.0, z_loss=0.0, **options).train()
         else:
-            trainer_for(model, data[0], **options).train()
+            trainer_for(model, data[0], loss, **options).train()
 
 
 class Gradient(TrainerCallback):

@@ -9,11 +9,15 @@ import torch
 from torch._dynamo.utils import counters
 
 from pipeline.model.machine import Choice
+from pipeline.recipe import Finetune
+from pipeline.tasks import task_named
 from tests.command_line import run_two_processes
 from tests.train.small_training import (
+    CLASSES,
     TRAININGS,
     Gradients,
     large_batch_gradients,
+    model_with,
     trained_gradients,
     trained_weights,
 )
@@ -36,6 +40,15 @@ def test_micro_batches_add_up_to_the_large_batch(stage: str, head: str, micro_ba
     # Eleven examples make two global batches of four, and one of three: its last micro-batch is cut short.
     found = trained_gradients(stage, head, count=11, micro_batch=micro_batch)
     assert len(found) == 3 and _distance(found, large_batch_gradients(head, 11)) < 1e-6
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3])
+def test_weights_of_classes_are_the_same_however_the_batch_is_divided(micro_batch: int) -> None:
+    config = model_with(CLASSES).config
+    config.class_weights = dict(zip(config.label2id, (0.6, 2.5), strict=True))
+    loss = task_named("sentiment", Finetune()).loss(config)
+    found = trained_gradients("finetune", CLASSES, count=11, micro_batch=micro_batch, loss=loss)
+    assert len(found) == 3 and _distance(found, large_batch_gradients(CLASSES, 11, (0.6, 2.5))) < 1e-6
 
 
 @pytest.mark.parametrize(("stage", "head"), TRAININGS)
