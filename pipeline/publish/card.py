@@ -22,7 +22,7 @@ from pipeline.report.tables import heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run
 
-_HUB_METRICS = {"macro_f1": "f1", "rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge"}
+_HUB_METRICS = {"macro_f1": "f1", "chrf++": "chrf", "rouge1": "rouge", "rouge2": "rouge", "rougeL": "rouge"}
 """The Hub's identifiers of metrics that are called otherwise here."""
 
 
@@ -52,7 +52,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         facts=facts,
         repo=repo,
         title=repo.rpartition("/")[2],
-        code=usage(repo, facts.task, facts.prompt, facts.chats),
+        code=usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads),
         command=reproduce(run.recipe, stage, facts.settings),
         hardware=describe_hardware(facts.manifest["hardware"]),
     )

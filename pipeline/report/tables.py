@@ -27,6 +27,7 @@ METRIC_NAMES = {
     "macro_f1": "macro F1",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "chrf++": "chrF++",
     "f1": "F1",
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",
