@@ -42,6 +42,7 @@ def check(recipe: Recipe) -> None:
             "use a positive rate, such as 5e-4, or auto",
         )
         _check_classification(f"tasks.{task}", settings)
+        _check_writing(f"tasks.{task}", settings)
     _require(
         0 < recipe.held_out < 0.9,
         "held-out",
@@ -232,6 +233,39 @@ def _check_classification(section: str, settings: Finetune) -> None:
         f"{section}.class-weights",
         "grades are numbers and no classes",
         f"leave it at none, or set --{section}.problem classes",
+    )
+
+
+def _check_writing(section: str, settings: Finetune) -> None:
+    _require(
+        bool(settings.beams) and min(settings.beams) >= 1,
+        f"{section}.beams",
+        f"{settings.beams} are no numbers of beams",
+        "use 1 for greedy decoding, or several to choose from, such as 1 4",
+    )
+    _require(
+        bool(settings.length_penalties),
+        f"{section}.length-penalties",
+        "there is none to choose from",
+        "use 1.0, or several, such as 0.6 1.0 1.4",
+    )
+    _require(
+        settings.temperature >= 0,
+        f"{section}.temperature",
+        f"{settings.temperature} is negative",
+        "use a positive one, such as 0.7, or 0 to save none",
+    )
+    _require(
+        0 < settings.top_p <= 1,
+        f"{section}.top-p",
+        f"{settings.top_p} is no share",
+        "use one above 0, at most 1",
+    )
+    _require(
+        settings.top_p == 1 or settings.temperature > 0,
+        f"{section}.top-p",
+        "without a temperature nothing is sampled",
+        f"set --{section}.temperature too",
     )
 
 

@@ -191,6 +191,22 @@ class Finetune:
     """Longest generated answer, in tokens."""
     n_best: int = 5
     """Question answering: the likeliest answers that are written down for each question, beside "no answer"."""
+    prefix: str = ""
+    """Words before every input of translation and summarization, such as T5's own 'summarize: '."""
+    source_language: str = ""
+    """Language of the sources, as a multilingual tokenizer names it (eng_Latn); empty takes the column's name."""
+    target_language: str = ""
+    """Language of the targets, such as ron_Latn; empty takes the column's name."""
+    both_directions: bool = False
+    """Translate in both directions by one model, which is told the language to write."""
+    beams: tuple[int, ...] = (1,)
+    """Numbers of beams, of which translation and summarization choose on the validation part; 1 is greedy."""
+    length_penalties: tuple[float, ...] = (1.0,)
+    """Length penalties to choose from with each number of beams above 1; greater ones prefer longer texts."""
+    temperature: float = 0.0
+    """Saved with a model that writes, for whoever samples; 0 saves none. What is measured is never sampled."""
+    top_p: float = 1.0
+    """Saved with the temperature: the probability mass of the likeliest tokens that are sampled from."""
     steps: int = 200
     """Optimiser steps, unless passes are set."""
     passes: float = 0.0

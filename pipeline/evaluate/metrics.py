@@ -174,18 +174,21 @@ def _by_segment(
 
 
 class Translation(OfflineMetric):
-    """Corpus BLEU (Papineni et al., 2002) and chrF (Popović, 2015) by sacreBLEU, in its scale from 0 to 100."""
+    """Corpus BLEU (Papineni et al., 2002), chrF and chrF++ (Popović, 2015, 2017) by sacreBLEU, from 0 to 100."""
 
     def statistics(self, predictions: Sequence[str], references: Sequence[str]) -> Statistics:
         return joined(
-            _by_segment("bleu", sacrebleu.BLEU(), predictions, references),
-            _by_segment("chrf", sacrebleu.CHRF(), predictions, references),
+            *(_by_segment(name, scorer, predictions, references) for name, scorer in _scorers().items())
         )
+
+
+def _scorers() -> dict[str, sacrebleu.metrics.base.Metric]:
+    return {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF(), "chrf++": sacrebleu.CHRF(word_order=2)}
 
 
 def translation_signatures(predictions: Sequence[str], references: Sequence[str]) -> dict[str, str]:
     """sacreBLEU's signatures: versions and settings that make the scores comparable."""
-    scorers = {"bleu": sacrebleu.BLEU(), "chrf": sacrebleu.CHRF()}
+    scorers = _scorers()
     for scorer in scorers.values():
         scorer.corpus_score(list(predictions), [list(references)])
     return {name: str(scorer.get_signature()) for name, scorer in scorers.items()}

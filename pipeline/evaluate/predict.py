@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,7 +23,16 @@ def batches_by_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         start = end
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Continuation:
+    """What a model wrote."""
+
+    text: str
+    """Without special tokens."""
+    ended: bool
+    """Whether the model itself made an end, before it was stopped."""
+
+
 def generate_texts(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -31,31 +41,66 @@ def generate_texts(
     batch_tokens: int,
     **options: Any,
 ) -> list[str]:
-    """Continuations of tokenised prompts, greedily unless ``options`` for ``generate`` say otherwise.
+    """The texts of ``continuations``."""
+    written = continuations(model, tokenizer, prompts, max_new_tokens, batch_tokens, **options)
+    return [continuation.text for continuation in written]
+
+
+@torch.no_grad()
+def continuations(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    batch_tokens: int,
+    **options: Any,
+) -> list[Continuation]:
+    """What a model writes after tokenised prompts, or, an encoder-decoder, having read them.
+
+    It takes the likeliest token, or as many beams as its generation configuration says, unless ``options`` for
+    ``generate`` say otherwise.
 
     Args:
-        batch_tokens: what the cache may hold, prompts and continuations.
-
-    Returns:
-        One text per prompt, without the prompt and without special tokens.
+        batch_tokens: what the cache may hold, prompts and continuations, of all beams.
     """
     model.eval()
-    texts = [""] * len(prompts)
-    for batch in batches_by_length([len(p) + max_new_tokens for p in prompts], batch_tokens):
-        longest = len(prompts[batch[0]])
-        ids = [[tokenizer.pad_token_id] * (longest - len(prompts[i])) + list(prompts[i]) for i in batch]
-        mask = [[0] * (longest - len(prompts[i])) + [1] * len(prompts[i]) for i in batch]
+    reads = bool(model.config.is_encoder_decoder)
+    beams = options.get("num_beams") or (model.generation_config and model.generation_config.num_beams) or 1
+    written = [Continuation("", False)] * len(prompts)
+    for batch in batches_by_length([beams * (len(p) + max_new_tokens) for p in prompts], batch_tokens):
+        ids, mask = _padded([prompts[i] for i in batch], tokenizer.pad_token_id, left=not reads)
         with autocast(model):
             produced = model.generate(
-                input_ids=torch.tensor(ids, device=model.device),
-                attention_mask=torch.tensor(mask, device=model.device),
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
                 max_new_tokens=max_new_tokens,
                 pad_token_id=tokenizer.pad_token_id,
                 **{"do_sample": False, **options},
             )
-        for i, tokens in zip(batch, produced[:, longest:], strict=True):
-            texts[i] = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-    return texts
+        for i, tokens in zip(batch, produced[:, 0 if reads else ids.shape[1] :], strict=True):
+            text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
+            written[i] = Continuation(text, _ended(tokens[1:] if reads else tokens, model))
+    return written
+
+
+def _padded(
+    sequences: Sequence[Sequence[int]], padding: int, left: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, ``(sequences, longest)``."""
+    longest = max(map(len, sequences))
+    ids = torch.full((len(sequences), longest), padding)
+    mask = torch.zeros_like(ids)
+    for row, sequence in enumerate(sequences):
+        place = slice(longest - len(sequence), None) if left else slice(len(sequence))
+        ids[row, place], mask[row, place] = torch.tensor(sequence, dtype=torch.long), 1
+    return ids, mask
+
+
+def _ended(tokens: torch.Tensor, model: PreTrainedModel) -> bool:
+    ends = model.generation_config.eos_token_id if model.generation_config else None
+    return bool(
+        torch.isin(tokens, torch.tensor(ends if ends is not None else [], device=tokens.device)).any()
+    )
 
 
 @torch.no_grad()

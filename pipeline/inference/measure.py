@@ -44,17 +44,17 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
 def measure_task(run: Run, name: str) -> dict[str, Any]:
     """Scores of a finished task's model on the whole held-out part of the data that it was made from."""
     from pipeline.model.machine import on_device
-    from pipeline.model.published import load_model, load_tokenizer
+    from pipeline.model.published import load_config, load_model, load_tokenizer
     from pipeline.tasks import task_named
     from pipeline.train.examples import read_examples
 
     artifact = run.artifact(f"finetune/{name}")
     path, settings = str(artifact.path), artifact.manifest()["settings"]
     task = task_named(name, from_settings(Finetune, settings["finetune"]))
-    tokenizer = load_tokenizer(path)
+    tokenizer, head = load_tokenizer(path), task.class_for(load_config(path))
     task.prepare_tokenizer(tokenizer)
     held_out = read_examples(task, settings["held_out"], settings["seed"]).held_out
-    predictions = task.predict(on_device(load_model(path, task.model_class)), tokenizer, held_out)
+    predictions = task.predict(on_device(load_model(path, head)), tokenizer, held_out)
     return task.score(held_out, predictions)
 
 

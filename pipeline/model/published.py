@@ -21,7 +21,7 @@ def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
     """
     place, options = _place(start)
     tokenizer = _load(start, transformers.AutoTokenizer, place, options)
-    if not getattr(tokenizer, "is_fast", False):
+    if not getattr(tokenizer, "is_fast", False) and not load_config(start).is_encoder_decoder:
         raise GroundupError(start, "its tokenizer is not a fast one", "convert it to tokenizer.json")
     set_padding(tokenizer)
     tokenizer.padding_side = "right"  # positions of labels and offsets count from the left

@@ -27,6 +27,7 @@ _HUB_METRICS = {
     "micro_f1": "f1",
     "pearson": "pearsonr",
     "spearman": "spearmanr",
+    "chrf++": "chrf",
     "rouge1": "rouge",
     "rouge2": "rouge",
     "rougeL": "rouge",
@@ -60,7 +61,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         facts=facts,
         repo=repo,
         title=repo.rpartition("/")[2],
-        code=usage(repo, facts.task, facts.prompt, facts.chats),
+        code=usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads),
         command=reproduce(run.recipe, stage, facts.settings),
         hardware=describe_hardware(facts.manifest["hardware"]),
     )

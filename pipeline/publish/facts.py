@@ -9,6 +9,8 @@ from typing import Any
 from pipeline.artifacts import Artifact, read_json
 from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
+from pipeline.recipe import Finetune
+from pipeline.settings import from_settings
 from pipeline.stages import Run
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
@@ -148,6 +150,16 @@ class Facts:
         for manifest in self.lineage.values():
             merged |= {name: value for name, value in manifest["settings"].items() if name not in _REPEATED}
         return without_directories(merged)
+
+    @property
+    def made_by(self) -> Finetune:
+        """Settings of the fine-tuning; the defaults where there was none."""
+        return from_settings(Finetune, self.settings.get("finetune", {}))
+
+    @property
+    def reads(self) -> bool:
+        """Whether the model is an encoder-decoder."""
+        return bool(self.config.get("is_encoder_decoder"))
 
     @property
     def prompt(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.recipe import Finetune
 from pipeline.tasks.base import Task
 
 _CLASSIFY = """\
@@ -41,7 +42,14 @@ model = HEAD.from_pretrained("REPO")
 """
 
 
-def usage(repo: str, task: type[Task] | None, prompt: str, chats: bool) -> str:
+def usage(
+    repo: str,
+    task: type[Task] | None,
+    prompt: str,
+    chats: bool,
+    made: Finetune,
+    reads: bool,
+) -> str:
     """Python that loads the model from the Hub and runs it once.
 
     Args:
@@ -49,10 +57,12 @@ def usage(repo: str, task: type[Task] | None, prompt: str, chats: bool) -> str:
         task: what the model was fine-tuned for; None for one that continues text.
         prompt: a beginning for that.
         chats: whether it was trained on conversations.
+        made: settings of its fine-tuning.
+        reads: whether it is an encoder-decoder.
     """
     code = _CHAT if chats else _CONTINUE
     if task is not None:
         fallback = code if task.model_class == "AutoModelForCausalLM" else _LOAD
-        code = task.usage or _BY_TAG.get(task.pipeline_tag, fallback)
+        code = task.usage_by(made, reads) or _BY_TAG.get(task.pipeline_tag, fallback)
         code = code.replace("HEAD", task.model_class)
     return code.replace("REPO", repo).replace("PROMPT", repr(prompt))

@@ -33,6 +33,7 @@ METRIC_NAMES = {
     "matthews_correlation": "Matthews correlation",
     "bleu": "BLEU",
     "chrf": "chrF",
+    "chrf++": "chrF++",
     "f1": "F1",
     "rouge1": "ROUGE-1",
     "rouge2": "ROUGE-2",

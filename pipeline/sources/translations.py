@@ -5,6 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import GroundupError, first_line
 from pipeline.sources.base import Row, reads_files
@@ -19,10 +20,23 @@ def read_gettext(path: Path) -> Iterator[Row]:
 
     A catalogue is held in memory whole.
     """
+    for number, entry in enumerate(open_catalogue(path), start=1):
+        if entry.msgid and entry.msgstr and not entry.obsolete and "fuzzy" not in entry.flags:
+            line = getattr(entry, "linenum", None)  # compiled catalogues have none
+            values = {"source": entry.msgid, "target": entry.msgstr}
+            yield Row(values, f"{path} line {line}" if line else f"{path} message {number}")
+
+
+def open_catalogue(path: Path) -> Any:
+    """A gettext catalogue, compiled or not, as polib has it.
+
+    Raises:
+        GroundupError: where it is damaged.
+    """
     import polib
 
     try:
-        catalogue = polib.pofile(str(path)) if path.suffix == ".po" else polib.mofile(str(path))
+        return polib.mofile(str(path)) if path.suffix == ".mo" else polib.pofile(str(path))
     except UnicodeDecodeError as error:
         raise GroundupError(
             str(path),
@@ -33,11 +47,6 @@ def read_gettext(path: Path) -> Iterator[Row]:
         raise GroundupError(
             str(path), f"invalid catalogue ({first_line(error)})", "check it with msgfmt -c"
         ) from None
-    for number, entry in enumerate(catalogue, start=1):
-        if entry.msgid and entry.msgstr and not entry.obsolete and "fuzzy" not in entry.flags:
-            line = getattr(entry, "linenum", None)  # compiled catalogues have none
-            values = {"source": entry.msgid, "target": entry.msgstr}
-            yield Row(values, f"{path} line {line}" if line else f"{path} message {number}")
 
 
 @reads_files(".tmx", compressed=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
@@ -44,7 +45,7 @@ class Task(ABC):
     """The stock transformers class that gives the model its head."""
     pipeline_tag: ClassVar[str] = "text-generation"
     """The Hub's name for what the model does."""
-    validates: ClassVar[bool] = False
+    validates: bool = False
     """Whether ``settle`` wants examples that were not trained on."""
     usage: ClassVar[str] = ""
     """Python for the card: runs the model ``REPO`` with transformers alone; empty: what the tag suggests."""
@@ -56,6 +57,16 @@ class Task(ABC):
     def judged_by(cls, metrics: Collection[str]) -> tuple[str, bool]:
         """Of rows with these metrics the main one, and whether less of it is better."""
         return cls.main_metric, cls.lower_is_better
+
+    @classmethod
+    def usage_by(cls, settings: Finetune, reads: bool) -> str:
+        """``usage`` of a model that these settings made.
+
+        Args:
+            settings: of the fine-tuning.
+            reads: whether it is an encoder-decoder.
+        """
+        return cls.usage
 
     @abstractmethod
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
@@ -128,6 +139,30 @@ class Task(ABC):
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """One prediction per example, in order."""
 
+    def class_for(self, config: Any) -> str:
+        """The stock transformers class that gives the model of this configuration its head."""
+        return self.model_class
+
+    def generation(self, tokenizer: Any) -> dict[str, Any]:
+        """What the task adds to the generation configuration that is saved with the model."""
+        return {}
+
+    def asked(self, text: str, into: str = "") -> Example:
+        """A text that came without a target, as an example to predict.
+
+        Args:
+            text: to translate.
+            into: a language, where the model knows several.
+
+        Raises:
+            GroundupError: by tasks that do not translate, and for a language that the model does not know.
+        """
+        raise GroundupError(f"task '{self.name}'", "it translates nothing", "name a task that does")
+
+    def fits(self, example: Example, tokenizer: Any, config: Any) -> bool:
+        """Whether the model reads the whole of what it is given; else the task cuts it."""
+        return True
+
     @abstractmethod
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """What each example adds to the metrics; ``pipeline.evaluate.statistics.means`` makes most of them."""
@@ -159,6 +194,19 @@ model = AutoModelForCausalLM.from_pretrained("REPO")
 {note + chr(10) if note else ""}inputs = tokenizer({prompt!r}, return_tensors="pt", add_special_tokens=False)
 output = model.generate(**inputs, max_new_tokens=64)
 print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))
+"""
+
+
+def reading_usage(text: str, note: str = "") -> str:
+    """``Task.usage`` of an encoder-decoder that reads a text."""
+    return f"""\
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("REPO")
+model = AutoModelForSeq2SeqLM.from_pretrained("REPO")
+{note + chr(10) if note else ""}inputs = tokenizer({text!r}, return_tensors="pt")
+output = model.generate(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+print(tokenizer.decode(output[0], skip_special_tokens=True))
 """
 
 

@@ -7,21 +7,37 @@ import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.evaluate.statistics import Statistics
+from pipeline.evaluate.statistics import Statistics, joined
+from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
-from pipeline.tasks.base import Example, Prediction, Task, generation_usage, prompt_and_answer, tokens
+from pipeline.tasks.base import (
+    Example,
+    Prediction,
+    generation_usage,
+    prompt_and_answer,
+    reading_usage,
+    tokens,
+)
+from pipeline.tasks.generating import Generating, pair
 
+_SAMPLE = "The text to summarise."
 _CUE = "\nSummary:"
 
 
-class Summarization(Task):
-    """The pre-trained model continues the document with its summary; the loss is on that alone."""
+class Summarization(Generating):
+    """A causal model continues the document with its summary, the loss on that alone; or one reads, one writes."""
 
     name = "summarization"
     main_metric = "rougeL"
     pipeline_tag = "summarization"
-    usage = generation_usage("The text to summarise." + _CUE)
+    usage = generation_usage(_SAMPLE + _CUE)
+
+    @classmethod
+    def usage_by(cls, settings: Finetune, reads: bool) -> str:
+        """With the prefix."""
+        text = settings.prefix + _SAMPLE
+        return reading_usage(text) if reads else generation_usage(text + _CUE)
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns with the document and its summary."""
@@ -31,7 +47,11 @@ class Summarization(Task):
             yield Example({"text": text, "summary": summary}, row.place, group=row.group or text)
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
-        """One feature: beginning of the document, cue, summary, end of text."""
+        """One feature: beginning of the document, cue, summary, end of text; of an encoder-decoder both apart."""
+        if config.is_encoder_decoder:
+            most = self.settings.max_tokens
+            written = self.writing(fields["summary"], tokenizer)
+            return pair(self.reading(fields["text"], tokenizer, most), [*written[: most - 1], written[-1]])
         answer = [*self._summary_ids(fields["summary"], tokenizer), tokenizer.eos_token_id]
         return prompt_and_answer(self._prompt(fields["text"], tokenizer, len(answer)), answer)
 
@@ -40,23 +60,36 @@ class Summarization(Task):
 
     def _prompt(self, text: str, tokenizer: Any, answer: int) -> list[int]:
         cue = tokens(tokenizer, _CUE)
+        text = self.settings.prefix + text
         return tokens(tokenizer, text)[: max(0, self.settings.max_tokens - answer - len(cue))] + cue
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
-        """Greedy summaries."""
-        from pipeline.evaluate.predict import generate_texts
+    def longest(self, config: Any) -> int:
+        """A prompt and its summary share ``max_tokens``; an encoder's input and its summary do not."""
+        most = self.settings.max_new_tokens
+        return most if config.is_encoder_decoder else min(most, self.settings.max_tokens // 2)
 
-        most = min(self.settings.max_new_tokens, self.settings.max_tokens // 2)
-        prompts = [self._prompt(e.fields["text"], tokenizer, most) for e in examples]
-        texts = generate_texts(model, tokenizer, prompts, most, self.settings.evaluation_tokens)
-        return [{"prediction": " ".join(text.split())} for text in texts]
+    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+        """Summaries in one line."""
+        most, texts = self.longest(model.config), [e.fields["text"] for e in examples]
+        if model.config.is_encoder_decoder:
+            prompts = [self.reading(text, tokenizer, self.settings.max_tokens) for text in texts]
+        else:
+            prompts = [self._prompt(text, tokenizer, most) for text in texts]
+        return [
+            {"prediction": " ".join(said.text.split()), "ended": said.ended}
+            for said in self.write(model, tokenizer, prompts)
+        ]
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
-        """ROUGE-1, ROUGE-2 and ROUGE-L from 0 to 1."""
+        """ROUGE-1, ROUGE-2 and ROUGE-L from 0 to 1, the share of summaries that loop, and how varied they are."""
         from pipeline.evaluate.metrics import Rouge
 
         said, wanted = [p["prediction"] for p in predictions], [e.fields["summary"] for e in examples]
-        return Rouge().statistics(said, wanted)
+        return joined(Rouge().statistics(said, wanted), self.repetition(predictions))
+
+    def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """How often the model itself made no end."""
+        return {"unended": sum(not p.get("ended", True) for p in predictions)}
 
     def baselines(self, train: Sequence[Example], held_out: Sequence[Example]) -> dict[str, list[Prediction]]:
         """The document's first sentence, and as many of its first words as a summary usually has."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from transformers import DataCollatorWithPadding, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
-from pipeline.evaluate.targets import PadTargets
+from pipeline.evaluate.targets import PadPairs, PadTargets
 from pipeline.processes import world_size
 from pipeline.train.packing import Integers
 
@@ -156,12 +156,27 @@ class MicroBatches(Dataset):
 class PadMicroBatch:
     """Collate an item of ``MicroBatches``, padded to its longest; logits of targets alone where each token has one."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.examples, self.tokens = DataCollatorWithPadding(tokenizer), PadTargets(tokenizer)
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel | None = None) -> None:
+        self.examples = DataCollatorWithPadding(tokenizer)
+        self.tokens: PadTargets | PadPairs = PadTargets(tokenizer)
+        if model is not None and model.config.is_encoder_decoder:
+            self.tokens = PadPairs(tokenizer, model)
 
     def __call__(self, items: Iterable[list[Feature]]) -> Mapping[str, Any]:
         features = [feature for item in items for feature in item]
         return self.tokens(features) if has_targets_by_token(features[0]) else self.examples(features)
+
+
+def longer_sides(features: Any) -> list[int]:
+    """Tokens of each feature: of its input, or of its targets where an encoder-decoder has more of these.
+
+    Args:
+        features: a ``datasets.Dataset``.
+    """
+    read = [len(ids) for ids in features["input_ids"]]
+    if not has_targets_by_token(features[0]):
+        return read
+    return [max(count, len(labels)) for count, labels in zip(read, features["labels"], strict=True)]
 
 
 def has_targets_by_token(feature: Mapping[str, Any]) -> bool:

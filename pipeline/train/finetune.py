@@ -10,7 +10,6 @@ from typing import Any
 
 import transformers
 from transformers import (
-    GenerationConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
@@ -28,7 +27,7 @@ from pipeline.artifacts import (
 )
 from pipeline.errors import GroundupError
 from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
-from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
+from pipeline.model.published import fit_embeddings, load_config, load_model, load_tokenizer, set_attention
 from pipeline.model.scaling import finetuning
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune, Watch
@@ -36,13 +35,14 @@ from pipeline.startup import work_ended
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.train.arguments import training_arguments
-from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token
+from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
 from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples
+from pipeline.train.generation import generation_config
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
-from pipeline.train.trainer import TokenTrainer
+from pipeline.train.trainer import SequenceTrainer, TokenTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.meter import Meter, flops_per_token, meter_of
@@ -82,7 +82,8 @@ def finetune(
     rows = {MODEL: bench.measure(MODEL, model)}
     if settings.from_scratch:
         set_seed(seed)
-        fresh = getattr(transformers, task.model_class).from_config(model.config, dtype="float32")
+        fresh = getattr(transformers, task.class_for(model.config)).from_config(model.config, dtype="float32")
+        fresh.generation_config = model.generation_config
         rows["from_scratch"] = bench.measure("from_scratch", fresh)
 
     def judged() -> Judgement:
@@ -150,8 +151,8 @@ class Bench:
         meter = self._train(row, model, checkpoints)
 
         def predict() -> Measured:
-            trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.model_class))
-            trained.generation_config = _generation(self.task, self.tokenizer, trained)
+            trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.class_for(model.config)))
+            trained.generation_config = generation_config(self.task, self.tokenizer, trained)
             settled = self.task.settle(trained, self.tokenizer, self.parts.validation)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             costs = {
@@ -185,9 +186,10 @@ class Bench:
     ) -> MeteredTrainer:
         """A model before its first step; ``arguments`` are the Trainer's, beside what the settings say."""
         settings = self.task.settings
-        lengths = [len(ids) for ids in self.features["input_ids"]]
+        lengths = longer_sides(self.features)
         most = settings.micro_batch * settings.max_tokens
-        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), self.task.model_class)
+        head = self.task.class_for(model.config)
+        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), head)
         flops = (per_token or 0.0) * settings.steps * settings.global_batch * sum(lengths) / len(lengths)
         choice = choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
         say(f"{self.task.name} {row}: {choice}")
@@ -211,7 +213,7 @@ class Bench:
             self.task.loss(model.config),
             args=made,
             train_dataset=data,
-            data_collator=PadMicroBatch(self.tokenizer),
+            data_collator=PadMicroBatch(self.tokenizer, model),
             optimizer_cls_and_kwargs=optimizer_factory(settings),
             callbacks=[
                 Log(self.out.path / LOG, {"run": row}),
@@ -241,7 +243,10 @@ def _pretrained(
     task: Task, tokenizer: PreTrainedTokenizerBase, start: str, train: Sequence[Example]
 ) -> PreTrainedModel:
     model = load_model(
-        start, task.model_class, pad_token_id=tokenizer.pad_token_id, **task.model_config(train)
+        start,
+        task.class_for(load_config(start)),
+        pad_token_id=tokenizer.pad_token_id,
+        **task.model_config(train),
     )
     longest = getattr(model.config, "max_position_embeddings", None)
     if longest and task.settings.max_tokens > longest:
@@ -269,19 +274,7 @@ def trainer_for(
         options: what ``MeteredTrainer`` takes.
     """
     if has_targets_by_token(feature):
+        if model.config.is_encoder_decoder:
+            return SequenceTrainer(model, **options)
         return TokenTrainer(model, **options)
     return PerExampleTrainer(model=model, compute_loss_func=loss, **options)
-
-
-def _generation(
-    task: Task, tokenizer: PreTrainedTokenizerBase, model: PreTrainedModel
-) -> GenerationConfig | None:
-    """How the saved model generates when nothing else is said; None for a model with another head."""
-    if not model.can_generate():
-        return None
-    return GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=model.config.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        max_new_tokens=task.settings.max_new_tokens,
-    )

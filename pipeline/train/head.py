@@ -51,18 +51,22 @@ class LossHead(nn.Linear):
             targets: by how many the gradient is divided: those of the global batch; None takes those of ``labels``.
         """
         self.labels = labels
-        own = labels[:, 1:].ge(0).sum()
+        own = self.wanted(labels).ge(0).sum()
         self.targets = own if targets is None else torch.as_tensor(targets, device=labels.device)
         try:
             yield
         finally:
             self.labels = self.targets = None
 
+    def wanted(self, labels: torch.Tensor) -> torch.Tensor:
+        """The target at each position, ``(batch · length,)``, of labels ``(batch, length)``."""
+        return next_tokens(labels)
+
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Logits ``(batch, length, vocabulary)`` of ``(batch, length, width)``; a nought, ``(1, 1, 1)``, if told."""
         if self.labels is None or self.targets is None:
             return functional.linear(hidden, self.weight, self.bias)
-        rows, wanted = hidden.reshape(-1, hidden.shape[-1]), next_tokens(self.labels)
+        rows, wanted = hidden.reshape(-1, hidden.shape[-1]), self.wanted(self.labels)
         if not torch.is_grad_enabled():
             losses = token_losses(rows, wanted, self.out_features, self._logits)
             self.losses = losses.view(self.labels.shape)
@@ -83,6 +87,13 @@ class LossHead(nn.Linear):
 
     def _logits(self, rows: torch.Tensor) -> torch.Tensor:
         return self.shaping(functional.linear(rows, self.weight, self.bias).float())
+
+
+class DecoderLossHead(LossHead):
+    """That of an encoder-decoder: each label is the target of the position at which it stands."""
+
+    def wanted(self, labels: torch.Tensor) -> torch.Tensor:
+        return labels.reshape(-1)
 
 
 def _precision(weight: torch.Tensor) -> torch.dtype:
@@ -134,7 +145,8 @@ def put_loss_head(model: PreTrainedModel, z_loss: float = 0.0, compiles: bool = 
     model.train(was_training)
     if shaping is None:
         return None
-    replaced = LossHead(head, shaping, z_loss, compiles)
+    kind = DecoderLossHead if model.config.is_encoder_decoder else LossHead
+    replaced = kind(head, shaping, z_loss, compiles)
     model.set_output_embeddings(replaced)
     return replaced
 
@@ -157,7 +169,8 @@ def _shaping(model: PreTrainedModel, head: nn.Linear) -> Shaping | None:
     hook = head.register_forward_hook(give)
     ids = torch.arange(8, device=model.device)[None]
     with torch.enable_grad():
-        logits = model(input_ids=ids, use_cache=False).logits
+        written = {"decoder_input_ids": ids} if model.config.is_encoder_decoder else {}
+        logits = model(input_ids=ids, use_cache=False, **written).logits
     hook.remove()
     if len(given) != 1 or logits.requires_grad or logits.shape != given[0].shape:
         return None

@@ -18,7 +18,7 @@ class TokenTrainer(MeteredTrainer):
     """``MeteredTrainer`` by the mean negative log-likelihood of next tokens over a global batch, however divided.
 
     Args:
-        model: a causal language model; its output layer is replaced by a ``LossHead`` where that can be.
+        model: a language model; its output layer is replaced by a ``LossHead`` where that can be.
         z_loss: see ``loss_and_gradient``.
         options: what ``MeteredTrainer`` takes.
     """
@@ -46,25 +46,38 @@ class TokenTrainer(MeteredTrainer):
         with self.head.told(inputs["labels"], num_items_in_batch):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
 
+    def targets(self, labels: torch.Tensor) -> torch.Tensor:
+        """The target at each position, ``(batch · length,)``, of labels ``(batch, length)``."""
+        return next_tokens(labels)
+
     def _loss(
         self, outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
         """The sum over this micro-batch's targets, divided by the targets of the global batch.
 
         Args:
-            outputs: the model's; ``logits`` are the nought of a ``LossHead``, else ``(batch, length, vocabulary)``.
+            outputs: the model's; ``logits`` are noughts by a ``LossHead``, else ``(batch, length, vocabulary)``.
             labels: ``(batch, length)``, -100 where there is none.
             num_items_in_batch: targets in all micro-batches of the step; None takes those of this one.
         """
-        targets = next_tokens(labels)
+        targets = self.targets(labels)
         count = targets.ge(0).sum() if num_items_in_batch is None else num_items_in_batch
         if self.head is not None:
-            return outputs.logits.sum() + self.head.losses.sum() / count
+            # The nought, or one an entry where the model has added a bias, which is none, to it.
+            return outputs.logits.mean() + self.head.losses.sum() / count
         logits = outputs.logits.flatten(0, 1).float()
         loss = functional.cross_entropy(logits, targets, reduction="sum", ignore_index=-100)
         if self.z_loss:
             loss = loss + self.z_loss * logits[targets.ge(0)].logsumexp(-1).square().sum()
         return loss / count
+
+
+class SequenceTrainer(TokenTrainer):
+    """``TokenTrainer`` of an encoder-decoder, by the mean over the target tokens of a global batch."""
+
+    def targets(self, labels: torch.Tensor) -> torch.Tensor:
+        """The labels: each stands where the decoder predicts it."""
+        return labels.reshape(-1)
 
 
 class CausalTrainer(TokenTrainer):

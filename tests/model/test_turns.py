@@ -138,7 +138,7 @@ TOOLS = [
         },
     }
 ]
-CALLS = [
+CALLS: list[dict[str, Any]] = [
     {"role": "system", "content": "Be short."},
     {"role": "user", "content": "What time is it in Oslo?"},
     {

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pipeline.errors import GroundupError
+from pipeline.evaluate.placeholders import are_kept, hide, mended, placeholders, put_back
 from pipeline.recipe import Finetune, Tokenizer
 from pipeline.sources import Row
 from pipeline.tasks import TASKS, task_named
 from pipeline.tasks.base import IGNORED, Example
-from pipeline.tasks.placeholders import are_kept, hide, mended, placeholders, put_back
 from pipeline.tasks.summarization import first_sentence
 from pipeline.tokenizer.train import train_tokenizer
 from pipeline.train.examples import read_examples

@@ -200,7 +200,12 @@ def meter_of(flops_per_token: float | None, bfloat16: bool, watch: Watch, checkp
 
 
 def flops_per_token(config: PretrainedConfig, length: int, model_class: str) -> float | None:
-    """``Cost.flops_per_token``, or None for models that look at numbers on their way and cannot do without weights."""
+    """``Cost.flops_per_token``, or None for models that look at numbers on their way and cannot do without weights.
+
+    None too for encoder-decoders: a token read and a token written cost differently, and batches hold both.
+    """
+    if config.is_encoder_decoder:
+        return None
     try:
         return cost(config, length, model_class).flops_per_token
     except RuntimeError:
