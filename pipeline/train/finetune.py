@@ -83,7 +83,8 @@ def finetune(
     if settings.from_scratch:
         set_seed(seed)
         fresh = getattr(transformers, task.class_for(model.config)).from_config(model.config, dtype="float32")
-        fresh.generation_config = model.generation_config
+        if model.can_generate():
+            fresh.generation_config = model.generation_config
         rows["from_scratch"] = bench.measure("from_scratch", fresh)
 
     def judged() -> Judgement:
