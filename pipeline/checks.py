@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.model.adapter_settings import check_adapter
 from pipeline.model.dial import shape_of
 from pipeline.model.families import STOCK, check_family
 from pipeline.recipe import Finetune, Model, Pretrain, Recipe, Watch
@@ -22,6 +23,7 @@ def check(recipe: Recipe) -> None:
     _check_watch(recipe.watch)
     for task, settings in recipe.tasks.items():
         _check_training(f"tasks.{task}", settings)
+        check_adapter(f"tasks.{task}", settings)
         _require(settings.steps > 0, f"tasks.{task}.steps", "0 steps train nothing", "use 1 or more")
         _require(
             settings.passes >= 0, f"tasks.{task}.passes", f"{settings.passes} is negative", "use 1 or more"

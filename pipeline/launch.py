@@ -14,6 +14,12 @@ def check_launch(section: str, training: Pretrain | Finetune) -> None:
         GroundupError: where weights are sharded and the optimiser needs whole ones, and as ``check_processes``.
     """
     check_processes(f"--{section}.global-batch", training.global_batch)
+    if isinstance(training, Finetune) and training.adapter.method != "none" and shards_weights():
+        raise GroundupError(
+            f"--{section}.adapter",
+            "adapters were not made to work on weights that the launch shards",
+            "launch with recipes/launch/ddp.yaml, or train all weights",
+        )
     if training.optimizer != "adamw" and shards_weights():
         raise GroundupError(
             f"--{section}.optimizer",

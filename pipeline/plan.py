@@ -22,11 +22,11 @@ from pipeline.model.scaling import finetuning, followed
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
-from pipeline.recipe import Finetune, Pretrain, Recipe
+from pipeline.recipe import Adapter, Finetune, Pretrain, Recipe
 from pipeline.report.tables import drawn, print_table
 from pipeline.sources import read, read_splits
 from pipeline.sources.columns import text_column
-from pipeline.stages import Run, Stage
+from pipeline.stages import Run, Stage, stage_of
 from pipeline.tasks import task_named
 from pipeline.tokenizer.report import embedding_cost
 from pipeline.train.arguments import micro_batch
@@ -46,6 +46,8 @@ class Need:
 
     stage: str
     parameters: int
+    trained: int
+    """Parameters that are."""
     tokens: int
     flops: float
     memory: float
@@ -133,11 +135,12 @@ def shown(value: float) -> str:
 
 def _print_needs(needs: Sequence[Need], rate: float) -> None:
     here = rate * _UTILISATION * (torch.cuda.device_count() if torch.cuda.is_available() else 1)
-    head = ["", "parameters", "tokens", "FLOPs", "time here", "on one H100", "memory", "disk"]
+    head = ["", "parameters", "trained", "tokens", "FLOPs", "time here", "on one H100", "memory", "disk"]
     rows = [
         [
             need.stage,
             f"{need.parameters:,}",
+            f"{need.trained:,}",
             f"{need.tokens:,}",
             f"{need.flops:.1e}",
             duration(need.flops / here),
@@ -180,9 +183,9 @@ def _needs(recipe: Recipe) -> Iterator[Need]:
         if settings.passes:
             examples = read_examples(task_named(task, settings), recipe.held_out, recipe.seed).train
             settings = finetuning(settings, parameters=1, examples=len(examples))
-        trainings = 2 if settings.from_scratch else 1
+        trainings = 2 if settings.from_scratch and settings.adapter.method == "none" else 1
         head = task_named(task, settings).model_class
-        yield _need(f"finetune/{task}", config, settings, settings.max_tokens, trainings, head)
+        yield _need(stage_of(task, settings), config, settings, settings.max_tokens, trainings, head)
 
 
 def _need(
@@ -193,26 +196,38 @@ def _need(
     trainings: int,
     head: str = "AutoModelForCausalLM",
 ) -> Need:
-    counted = cost_or_estimate(config, length, head)
+    adapter = settings.adapter if isinstance(settings, Finetune) else Adapter()
+    counted = cost_or_estimate(config, length, head, adapter)
     micro, _ = micro_batch(settings.global_batch, settings.micro_batch)
     tokens = settings.steps * settings.global_batch * length * trainings
     state = _optimizer_bytes(counted, settings)
     activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
-    weights = 4.0 * counted.parameters
+    weights, trained = 4.0 * counted.parameters, 4.0 * counted.trained
     return Need(
         stage,
         counted.parameters,
+        counted.trained,
         tokens,
         counted.flops_per_token * tokens,
-        memory=2 * weights + state + activations,
-        disk=weights + 2 * (weights + state),
+        memory=_base_bytes(counted, settings) + 2 * trained + state + activations,
+        disk=(trained if adapter.name else weights) + 2 * (trained + state),
     )
 
 
+def _base_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:
+    """Weights that are not trained: in float32; under LoRA the layers' in bfloat16 where it trains in that; NF4."""
+    method = settings.adapter.method if isinstance(settings, Finetune) else "none"
+    if method == "none":
+        return 0.0
+    halved = method == "lora" and takes_bfloat16(settings.precision)
+    each = 0.5 if method == "qlora" else 2.0 if halved else 4.0
+    return 4.0 * (counted.parameters - counted.matrix_parameters) + each * counted.matrix_parameters
+
+
 def _optimizer_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:
-    """Two float32 numbers a parameter; one where Muon takes it."""
+    """Two float32 numbers a trained parameter; one where Muon takes it."""
     in_muon = counted.matrix_parameters if settings.optimizer == "muon" else 0
-    return 8.0 * counted.parameters - 4.0 * in_muon
+    return 8.0 * counted.trained - 4.0 * in_muon
 
 
 def _shortages(run: Run, needs: Sequence[Need]) -> Iterator[str]:

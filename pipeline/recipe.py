@@ -15,6 +15,8 @@ Optimizer = Literal["muon", "adamw", "schedule-free"]
 
 FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
 
+AdapterKind = Literal["none", "lora", "dora", "qlora"]
+
 Size = Literal["tiny", "10m", "50m", "gpt2-small", "350m", "760m", "1b"]
 """Names on the dial; what they stand for is in pipeline/model/dial.py."""
 
@@ -158,6 +160,30 @@ class Pretrain:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """Small matrices that are trained beside a model whose own weights stay as they are (docs/tasks.md)."""
+
+    kind: AdapterKind = "none"
+    """none: all weights are trained. lora (Hu et al., 2022), dora (Liu et al., 2024); qlora: LoRA beside weights in
+    4 bits (Dettmers et al., 2023). With a name, none means lora."""
+    name: str = ""
+    """With a name it is one of many of the task, in adapters/TASK/NAME of the run, and the task's model stays."""
+    rank: int = 16
+    """Rows of the smaller matrices."""
+    alpha: float = 32.0
+    """What the matrices' product is multiplied by, times the rank."""
+    dropout: float = 0.0
+    """Share of a matrix's inputs that is left out in training."""
+    targets: tuple[str, ...] = ()
+    """Names of the linear layers that get one, such as q_proj v_proj; empty takes all but the output layer."""
+
+    @property
+    def method(self) -> AdapterKind:
+        """The kind, where a name alone means LoRA."""
+        return "lora" if self.name and self.kind == "none" else self.kind
+
+
+@dataclass(frozen=True)
 class Finetune:
     """Task data to a fine-tuned, measured model."""
 
@@ -185,6 +211,7 @@ class Finetune:
     """Classification: what is read of a text beyond max_tokens. Pairs are cut at the end of the longer text."""
     model: str = ""
     """Start from this published model (a path, a Hub name or package:NAME), not the recipe's own."""
+    adapter: Adapter = Adapter()
     max_tokens: int = 256
     """Longest example, in tokens; longer ones are cut as the task says."""
     max_new_tokens: int = 64

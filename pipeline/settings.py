@@ -55,8 +55,15 @@ def as_settings(value: Any) -> Any:
 
 
 def from_settings(kind: type[T], values: Mapping[str, Any]) -> T:
-    """The inverse of ``as_settings`` for one dataclass without others in it, as manifests keep it."""
-    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+    """The inverse of ``as_settings`` for one dataclass, as manifests keep it."""
+    hints = get_type_hints(kind)
+
+    def restored(name: str, value: Any) -> Any:
+        if dataclasses.is_dataclass(hints[name]):
+            return from_settings(hints[name], value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return kind(**{name: restored(name, value) for name, value in values.items()})
 
 
 def fingerprint(*parts: Any) -> str:

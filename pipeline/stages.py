@@ -23,10 +23,29 @@ from pipeline.startup import work_ended
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
+_FINETUNE, _ADAPTERS = "finetune/", "adapters/"
 _DECONTAMINATED = "decontaminated.json"
 
 Metrics = Mapping[str, Mapping[str, Any]]
 """One object for each row of a stage's table, numbers only."""
+
+
+def stage_of(task: str, settings: Finetune | None = None) -> str:
+    """The stage that fine-tunes for a task; adapters with names have one each, beside the task's."""
+    name = settings.adapter.name if settings else ""
+    return f"{adapters_of(task)}/{name}" if name else f"{_FINETUNE}{task}"
+
+
+def adapters_of(task: str) -> str:
+    """Where the adapters with names of a task are, in the directory of a run."""
+    return f"{_ADAPTERS}{task}"
+
+
+def task_of(stage: str) -> str:
+    """The task that a stage fine-tunes for; none for other stages."""
+    if stage.startswith(_ADAPTERS):
+        return stage.removeprefix(_ADAPTERS).rpartition("/")[0]
+    return stage.removeprefix(_FINETUNE) if stage.startswith(_FINETUNE) else ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,10 @@ class Run:
     def artifact(self, stage: str) -> Artifact:
         """The directory of a stage, finished or not."""
         return Artifact(self.path / stage)
+
+    def stage_of(self, task: str) -> str:
+        """The stage that fine-tunes for a task, with the adapter that the recipe names."""
+        return stage_of(task, self.recipe.tasks.get(task))
 
     def stages(self) -> dict[str, Stage]:
         """Every stage that the recipe declares, in order."""
@@ -252,7 +275,7 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
     recipe = run.recipe
     return Stage(
-        name=f"finetune/{task}",
+        name=stage_of(task, settings),
         needs=() if settings.model else ("pretrain",),
         settings={"seed": recipe.seed, "held_out": recipe.held_out, "finetune": settings},
         work=work,

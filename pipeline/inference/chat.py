@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError
 from pipeline.model.special_tokens import converses, harmless
+from pipeline.stages import stage_of
 
 if TYPE_CHECKING:
     from pipeline.artifacts import Artifact
+    from pipeline.inference.wardrobe import Wardrobe
     from pipeline.stages import Run
 
 _SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}
 """For models that do not say how they sample; cool, since small models wander."""
-_HELP = "/reset forgets the conversation, /quit ends it"
+_HELP = "/reset forgets the conversation, /adapter NAME swaps the adapter, /quit ends it"
+_CHAT = "chat"
 
 
 def chat(run: Run, task: str) -> None:
@@ -29,7 +32,8 @@ def chat(run: Run, task: str) -> None:
         GroundupError: when no such model is finished, or it is a classifier.
     """
     artifact = _choose(run, task)
-    speaker = Speaker.load(artifact)
+    name = _adapter_name(run, task)
+    speaker = Speaker.adapted(run, task or _CHAT, name) if name else Speaker.load(artifact)
     interactive = sys.stdin.isatty()
     if interactive:
         print(
@@ -44,12 +48,16 @@ def chat(run: Run, task: str) -> None:
             return
         if line == "/reset":
             speaker.history.clear()
+        elif line.split() and line.split()[0] == "/adapter":
+            print(speaker.wear(line.removeprefix("/adapter").strip()))
         elif line:
             speaker.answer(line)
 
 
 def _choose(run: Run, task: str) -> Artifact:
-    names = [f"finetune/{task}"] if task else ["finetune/chat", "pretrain"]
+    names = (
+        [run.stage_of(task or _CHAT)] if task or _adapter_name(run, task) else [stage_of(_CHAT), "pretrain"]
+    )
     for name in names:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
@@ -61,11 +69,23 @@ def _choose(run: Run, task: str) -> Artifact:
     )
 
 
-class Speaker:
-    """A model, its tokenizer and the conversation so far."""
+def _adapter_name(run: Run, task: str) -> str:
+    """Of the adapter that the recipe names for the task, or for chat."""
+    settings = run.recipe.tasks.get(task or _CHAT)
+    return settings.adapter.name if settings else ""
 
-    def __init__(self, model: Any, tokenizer: Any) -> None:
-        self.model, self.tokenizer = model, tokenizer
+
+class Speaker:
+    """A model, its tokenizer and the conversation so far.
+
+    Args:
+        model: that generates.
+        tokenizer: its own.
+        wardrobe: the adapters of the model, where it wears one.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, wardrobe: Wardrobe | None = None) -> None:
+        self.model, self.tokenizer, self.wardrobe = model, tokenizer, wardrobe
         self.history: list[dict[str, str]] = []
 
     @property
@@ -83,15 +103,35 @@ class Speaker:
         from pipeline.model.machine import on_device
         from pipeline.model.published import load_model, load_tokenizer
 
-        kind = _architecture(artifact)
-        if not kind.endswith(("ForCausalLM", "LMHeadModel")):
-            raise GroundupError(
-                str(artifact.path),
-                f"it is a {kind} and writes no text",
-                "talk to chat, translation, summarization or the pre-trained model",
-            )
+        _check_generates(artifact)
         model = on_device(load_model(str(artifact.path), "AutoModelForCausalLM"))
         return cls(model.eval(), load_tokenizer(str(artifact.path)))
+
+    @classmethod
+    def adapted(cls, run: Run, task: str, name: str) -> Speaker:
+        """A task's base model with an adapter on, which can be swapped for another.
+
+        Raises:
+            GroundupError: when there is no such adapter, or the model does not generate text.
+        """
+        from pipeline.inference.wardrobe import Wardrobe
+
+        wardrobe = Wardrobe(run, task)
+        wardrobe.wear(name)
+        _check_generates(wardrobe.artifact(name))
+        return cls(wardrobe.model, wardrobe.tokenizer, wardrobe)
+
+    def wear(self, name: str) -> str:
+        """Swap the adapter, and go on with the conversation; says which one is worn, or why it is not swapped."""
+        if self.wardrobe is None:
+            return "no adapter is worn: start with --adapter NAME to swap between those of a task"
+        try:
+            if name:
+                self.wardrobe.wear(name)
+                self.model = self.wardrobe.model
+        except GroundupError as error:
+            return str(error)
+        return f"{self.wardrobe.worn} is worn; there are {', '.join(self.wardrobe.names)}"
 
     def answer(self, line: str) -> None:
         """Print the answer to a line as it is generated, and remember both."""
@@ -125,5 +165,11 @@ class Speaker:
         return max(1, min(256, positions - ids["input_ids"].shape[1]))
 
 
-def _architecture(artifact: Artifact) -> str:
-    return str(read_json(artifact.path / "config.json").get("architectures", ["model"])[0])
+def _check_generates(artifact: Artifact) -> None:
+    kind = str(read_json(artifact.path / "config.json").get("architectures", ["model"])[0])
+    if not kind.endswith(("ForCausalLM", "LMHeadModel")):
+        raise GroundupError(
+            str(artifact.path),
+            f"it is a {kind} and writes no text",
+            "talk to chat, translation, summarization or the pre-trained model",
+        )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import write_json
 from pipeline.errors import GroundupError
+from pipeline.inference.wardrobe import Wardrobe
 from pipeline.recipe import Finetune, Model, Pretrain
 from pipeline.settings import from_settings
+from pipeline.stages import task_of
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
@@ -24,8 +26,8 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
     Raises:
         GroundupError: when nothing is finished.
     """
-    names = ["pretrain", *(f"finetune/{task}" for task in run.recipe.tasks)]
-    wanted = [f"finetune/{task}" for task in tasks] or names
+    names = ["pretrain", *map(run.stage_of, run.recipe.tasks)]
+    wanted = [run.stage_of(task) for task in tasks] or names
     finished = [name for name in wanted if run.artifact(name).manifest().get("complete")]
     if not finished:
         raise GroundupError(
@@ -33,7 +35,7 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
         )
     results = {}
     for name in finished:
-        artifact, task = run.artifact(name), name.removeprefix("finetune/")
+        artifact, task = run.artifact(name), task_of(name)
         now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task)
         results[name] = now
         _print(name, artifact.metrics()["model"], now)
@@ -48,13 +50,19 @@ def measure_task(run: Run, name: str) -> dict[str, Any]:
     from pipeline.tasks import task_named
     from pipeline.train.examples import read_examples
 
-    artifact = run.artifact(f"finetune/{name}")
+    artifact = run.artifact(run.stage_of(name))
     path, settings = str(artifact.path), artifact.manifest()["settings"]
     task = task_named(name, from_settings(Finetune, settings["finetune"]))
     tokenizer, head = load_tokenizer(path), task.class_for(load_config(path))
     task.prepare_tokenizer(tokenizer)
     held_out = read_examples(task, settings["held_out"], settings["seed"]).held_out
-    predictions = task.predict(on_device(load_model(path, head)), tokenizer, held_out)
+    if task.settings.adapter.name:
+        wardrobe = Wardrobe(run, name)
+        wardrobe.wear(task.settings.adapter.name)
+        model = wardrobe.model
+    else:
+        model = on_device(load_model(path, head))
+    predictions = task.predict(model, tokenizer, held_out)
     return task.score(held_out, predictions)
 
 

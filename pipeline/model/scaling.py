@@ -24,6 +24,8 @@ _SMALLEST_FITTED = 60_000_000
 _RATE_OF_BASE, _BASE = 5e-5, 110_000_000
 """AdamW's rate for fine-tuning a model of so many parameters (BERT base; Devlin et al., 2019, appendix A.3)."""
 _SMALLEST_RATE, _LARGEST_TUNING_RATE = 1e-5, 1e-3
+_ADAPTERS_RATE = 10
+"""Times the rate for all weights is the best one for an adapter, at every size (Schulman et al., 2025)."""
 _FOLLOW = (
     ("model", "width"),
     ("model", "heads"),
@@ -99,16 +101,18 @@ def adamw_rate(matrix_parameters: int, tokens: float) -> float:
 def finetuning(settings: Finetune, parameters: int, examples: int) -> Finetune:
     """Settings with the steps that their passes make, and ``finetuning_rate`` where the rate is left to it.
 
+    An adapter's is ten times that.
+
     Args:
         settings: as the recipe has them.
         parameters: of the model, embeddings included.
         examples: in the training part.
     """
-    rate = settings.learning_rate
+    rate, factor = settings.learning_rate, 1 if settings.adapter.method == "none" else _ADAPTERS_RATE
     return replace(
         settings,
         steps=math.ceil(settings.passes * examples / settings.global_batch) or settings.steps,
-        learning_rate=float(f"{finetuning_rate(parameters):.2g}") if rate == "auto" else rate,
+        learning_rate=float(f"{factor * finetuning_rate(parameters):.2g}") if rate == "auto" else rate,
     )
 
 

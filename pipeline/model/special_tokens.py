@@ -48,6 +48,12 @@ def converses(template: str | None, end_of_text: str | None) -> bool:
     return bool(template) and (template != CHAT_TEMPLATE or end_of_text == END_OF_TURN)
 
 
+def turns(tokenizer: Any) -> list[int]:
+    """Ids of our turns of a conversation, for a tokenizer that ends its texts with one."""
+    ours = tokenizer.eos_token == END_OF_TURN
+    return [tokenizer.convert_tokens_to_ids(token) for token in TURNS] if ours else []
+
+
 def harmless(text: str, tokenizer: Any) -> str:
     """A text that no part of a template can be mistaken for: a blank breaks up what spells a special token."""
     for token in tokenizer.added_tokens_decoder.values():

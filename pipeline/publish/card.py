@@ -20,7 +20,7 @@ from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.report.tables import heading, words
 from pipeline.settings import as_settings
-from pipeline.stages import Run
+from pipeline.stages import Run, task_of
 
 _HUB_METRICS = {
     "macro_f1": "f1",
@@ -109,7 +109,7 @@ def reproduce(recipe: Recipe, stage: str, settings: Mapping[str, Any]) -> str:
     """The command that makes the stage again, with every setting that differs from the recipe's own."""
     packaged = recipe.name in recipe_names()
     declared = resolved(load_recipe(recipe.name)) if packaged else recipe
-    _, _, task = stage.partition("/")
+    task = task_of(stage)
     plain = without_directories(as_settings(declared))
     own = {**plain, "finetune": plain["tasks"].get(task)}
     verb = ["finetune", "--task", task] if task else ["pretrain"]

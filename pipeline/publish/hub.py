@@ -17,7 +17,7 @@ from pipeline.artifacts import MANIFEST, METRICS
 from pipeline.errors import GroundupError, first_line
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import without_directories
-from pipeline.stages import Run
+from pipeline.stages import Run, stage_of, task_of
 
 CARD = "README.md"
 PATTERNS = (
@@ -57,7 +57,7 @@ def publish(run: Run, task: str, repo: str, private: bool, dry_run: bool) -> Non
     _check_name(repo)
     if task == "all":
         raise GroundupError("--task all", "a repository holds one model", "publish one task at a time")
-    stage = f"finetune/{task}" if task else "pretrain"
+    stage = run.stage_of(task) if task else "pretrain"
     uploads = _uploads(run, stage, repo)
     if dry_run:
         _show(uploads, repo)
@@ -101,8 +101,11 @@ def _goes_up(name: str) -> bool:
 
 
 def _maker(stage: str) -> str:
-    first, _, task = stage.partition("/")
-    return f"groundup {first} --task {task}" if task else f"groundup {first}"
+    task = task_of(stage)
+    if not task:
+        return f"groundup {stage}"
+    verb = f"groundup finetune --task {task}"
+    return verb if stage == stage_of(task) else f"{verb} --adapter {stage.rpartition('/')[2]}"
 
 
 def _check_whole(file: Path, checksum: str, stage: str) -> None:

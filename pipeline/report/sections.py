@@ -13,6 +13,7 @@ from markupsafe import Markup
 from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
 from pipeline.report.charts import Points, bars, lines, matrix
 from pipeline.report.tables import columns, heading, main_metric, number, verdicts, words
+from pipeline.stages import task_of
 
 _EXAMPLES = 5
 _RIGHT = 3
@@ -139,7 +140,7 @@ class TaskSection(Section):
 
     @property
     def title(self) -> str:
-        return self.name.removeprefix("finetune/")
+        return self.name.partition("/")[2]
 
     @property
     def charts(self) -> dict[str, Markup]:
@@ -198,7 +199,7 @@ class TaskSection(Section):
 def section(name: str, artifact: Artifact) -> Section:
     """What the files of a finished stage say."""
     kinds = {"corpus": CorpusSection, "pretrain": PretrainSection}
-    kind = TaskSection if name.startswith("finetune/") else kinds.get(name, Section)
+    kind = TaskSection if task_of(name) else kinds.get(name, Section)
     return kind(name, artifact)
 
 

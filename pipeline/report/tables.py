@@ -69,11 +69,12 @@ class MainMetric:
 
 def main_metric(stage: str, metrics: Iterable[str] = ()) -> MainMetric | None:
     """The metric that a stage is judged by, by the metrics that its rows have; None where nothing competes."""
+    from pipeline.stages import task_of
     from pipeline.tasks import TASKS
 
     if stage == "pretrain":
         return MainMetric("bits_per_byte", lower_is_better=True)
-    task = TASKS.get(stage.removeprefix("finetune/"))
+    task = TASKS.get(task_of(stage))
     return MainMetric(*task.judged_by(set(metrics))) if task else None
 
 

@@ -33,7 +33,7 @@ from pipeline.model.published import load_tokenizer
 from pipeline.processes import say
 from pipeline.recipe import Finetune, Pretrain, Recipe
 from pipeline.report.tables import drawn, print_table
-from pipeline.stages import Run
+from pipeline.stages import Run, task_of
 from pipeline.sweep.stage import trained_stage
 from pipeline.train.finetune import bench_for
 from pipeline.train.pretrain import trainer_for
@@ -194,7 +194,7 @@ def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[Trainer, 
             **nothing_kept,
         )
         return made, short
-    task = stage.removeprefix("finetune/")
+    task = task_of(stage)
     settings = replace(recipe.tasks[task], steps=steps, passes=0.0, log_every=1)
     start = settings.model or str(run.artifact("pretrain").path)
     bench, model = bench_for(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch)
@@ -212,7 +212,7 @@ def _rates(training: Pretrain | Finetune, factor: float = 1.0) -> dict[str, floa
 def _with(recipe: Recipe, stage: str, rates: Mapping[str, Any]) -> Recipe:
     if stage == "pretrain":
         return replace(recipe, pretrain=replace(recipe.pretrain, **rates))
-    task = stage.removeprefix("finetune/")
+    task = task_of(stage)
     return replace(recipe, tasks={**recipe.tasks, task: replace(recipe.tasks[task], **rates)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import GroundupError
 from pipeline.processes import world_size
 from pipeline.recipe import Finetune, Pretrain, Recipe
-from pipeline.stages import Run
+from pipeline.stages import Run, task_of
 
 
 def trained_stage(run: Run, task: str, verb: str) -> str:
@@ -20,10 +20,10 @@ def trained_stage(run: Run, task: str, verb: str) -> str:
         raise GroundupError(f"{verb} --task all", "it is about one task at a time", "name one")
     if not task and not run.recipe.pretrain.steps:
         raise GroundupError(verb, f"recipe '{run.recipe.name}' pre-trains nothing", "name a --task")
-    return f"finetune/{task}" if task else "pretrain"
+    return run.stage_of(task) if task else "pretrain"
 
 
 def training_of(recipe: Recipe, stage: str) -> Pretrain | Finetune:
     """The settings by which a stage trains."""
-    task = stage.removeprefix("finetune/")
-    return recipe.pretrain if task == stage else recipe.tasks[task]
+    task = task_of(stage)
+    return recipe.tasks[task] if task else recipe.pretrain

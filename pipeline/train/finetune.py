@@ -25,15 +25,15 @@ from pipeline.artifacts import (
     write_json,
     write_json_lines,
 )
-from pipeline.errors import GroundupError
+from pipeline.model.adapters import hold_in_bfloat16, stock, trained_parameters
 from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
-from pipeline.model.published import fit_embeddings, load_config, load_model, load_tokenizer, set_attention
+from pipeline.model.published import load_tokenizer, set_attention
 from pipeline.model.scaling import finetuning
 from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune, Watch
 from pipeline.startup import work_ended
 from pipeline.tasks import task_named
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Prediction, Task
 from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
 from pipeline.train.checkpoints import resumes_at, train_or_resume
@@ -42,6 +42,7 @@ from pipeline.train.generation import generation_config
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
+from pipeline.train.starting import finished_model, save_finished, starting_model, trained_model
 from pipeline.train.trainer import SequenceTrainer, TokenTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
@@ -75,12 +76,13 @@ def finetune(
         watch: what is measured while it trains.
 
     Returns:
-        Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines.
+        Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines. With an
+        adapter nothing is trained from scratch: random weights are no base for one, and all weights are not cheap.
     """
     bench, model = bench_for(name, settings, start, held_out, seed, out, watch)
     task, parts = bench.task, bench.parts
     rows = {MODEL: bench.measure(MODEL, model)}
-    if settings.from_scratch:
+    if settings.from_scratch and settings.adapter.method == "none":
         set_seed(seed)
         fresh = getattr(transformers, task.class_for(model.config)).from_config(model.config, dtype="float32")
         if model.can_generate():
@@ -111,12 +113,12 @@ def bench_for(
     task.prepare_tokenizer(tokenizer)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     set_seed(seed)  # a new head is drawn here, and what ran before in this process must not change it
-    model = _pretrained(task, tokenizer, start, parts.train)
+    model = starting_model(task, tokenizer, start, parts.train)
     task.settings = settings = finetuning(settings, model.num_parameters(), len(parts.train))
     say(f"{name}: {settings.steps} steps of {settings.global_batch}, {settings.learning_rate:g} at most")
     needed = settings.steps * settings.global_batch
     features = encode(task, parts.train, tokenizer, model.config, needed, seed)
-    return Bench(task, tokenizer, parts, features, seed, out, watch), model
+    return Bench(task, tokenizer, parts, features, seed, out, watch, start), model
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ class Bench:
     seed: int
     out: Artifact
     watch: Watch
+    start: str
+    """Where the model is from."""
 
     def measure(self, row: str, model: PreTrainedModel) -> Measured:
         """Train a model and predict the held-out part; what was done before an interruption stands."""
@@ -149,20 +153,24 @@ class Bench:
         if (checkpoints / _RESULT).is_file():
             return Measured(**read_json(checkpoints / _RESULT))
         began = time.monotonic()
+        trainable = trained_parameters(model)
         meter = self._train(row, model, checkpoints)
 
         def predict() -> Measured:
-            trained = on_device(load_model(str(checkpoints / _TRAINED), self.task.class_for(model.config)))
-            trained.generation_config = generation_config(self.task, self.tokenizer, trained)
+            trained = trained_model(self.task, self.tokenizer, self.start, checkpoints / _TRAINED)
+            trained = on_device(trained)
+            stock(trained).generation_config = generation_config(self.task, self.tokenizer, trained)
             settled = self.task.settle(trained, self.tokenizer, self.parts.validation)
+            trained = finished_model(self.task, trained, self.start, checkpoints)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             costs = {
                 "parameters": trained.num_parameters(),
+                "trainable": trainable,
                 "seconds": time.monotonic() - began,
                 **meter.energy_spent(),
             }
             if row == MODEL:
-                self._save(trained, predictions)
+                self._save(trained, predictions, checkpoints)
             measured = Measured(predictions, costs, settled)
             write_json(checkpoints / _RESULT, asdict(measured))
             return measured
@@ -180,6 +188,9 @@ class Bench:
         trainer = self.trainer(row, model, checkpoints)
         train_or_resume(trainer, checkpoints)
         trainer.save_model(str(checkpoints / _TRAINED))
+        on_main(
+            lambda: model.config.save_pretrained(checkpoints / _TRAINED)
+        )  # beside an adapter, which has none
         return trainer.meter
 
     def trainer(
@@ -190,12 +201,15 @@ class Bench:
         lengths = longer_sides(self.features)
         most = settings.micro_batch * settings.max_tokens
         head = self.task.class_for(model.config)
-        per_token = flops_per_token(model.config, round(sum(lengths) / len(lengths)), head)
+        mean = round(sum(lengths) / len(lengths))
+        per_token = flops_per_token(model.config, mean, head, settings.adapter)
         flops = (per_token or 0.0) * settings.steps * settings.global_batch * sum(lengths) / len(lengths)
         choice = choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
         say(f"{self.task.name} {row}: {choice}")
         if choice.attention == "eager":  # else transformers' choice for the family stands
             set_attention(model, "eager")
+        if choice.bfloat16 and settings.adapter.method != "none":
+            hold_in_bfloat16(model)
         use_physical_cores()
         set_seed(self.seed)
         made = training_arguments(
@@ -224,9 +238,9 @@ class Bench:
             meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
         )
 
-    def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction]) -> None:
+    def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction], checkpoints: Path) -> None:
         with self.out.writing() as beside:
-            model.save_pretrained(beside)
+            save_finished(self.task, model, checkpoints, beside)
             self.tokenizer.save_pretrained(beside)
             said = zip(self.parts.held_out, predictions, strict=True)
             write_json_lines(beside / PREDICTIONS, (e.with_prediction(p) for e, p in said))
@@ -238,26 +252,6 @@ def _tell(judgement: Judgement, out: Artifact) -> None:
     """Write down what the table does not hold."""
     write_json(out.path / DETAILS, judgement.details)
     write_json_lines(out.path / WORST, judgement.worst)
-
-
-def _pretrained(
-    task: Task, tokenizer: PreTrainedTokenizerBase, start: str, train: Sequence[Example]
-) -> PreTrainedModel:
-    model = load_model(
-        start,
-        task.class_for(load_config(start)),
-        pad_token_id=tokenizer.pad_token_id,
-        **task.model_config(train),
-    )
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest and task.settings.max_tokens > longest:
-        raise GroundupError(
-            "--max-tokens",
-            f"{task.settings.max_tokens} is longer than the {longest} positions of {start}",
-            f"use at most {longest}",
-        )
-    fit_embeddings(model, tokenizer)
-    return model
 
 
 def trainer_for(

@@ -81,6 +81,7 @@ class LossHead(nn.Linear):
             self.shaping.cap,
             self.z_loss,
             self.compiles,
+            trained=self.weight.requires_grad,
         )
         self.losses = losses.view(self.labels.shape)
         return _Nought.apply(rows, self.weight, self.bias, self.targets * self.shaping.scale, *gradients)
@@ -117,7 +118,8 @@ class _Nought(torch.autograd.Function):
         by_bias: torch.Tensor,
     ) -> torch.Tensor:
         ctx.save_for_backward(divisor, by_rows, by_weight, by_bias)
-        ctx.types = rows.dtype, weight.dtype, None if bias is None else bias.dtype
+        layer = [None if part is None or not part.requires_grad else part.dtype for part in (weight, bias)]
+        ctx.types = rows.dtype, *layer
         return torch.zeros(1, 1, 1, device=rows.device)
 
     @staticmethod

@@ -137,6 +137,7 @@ def linear_cross_entropy(
     cap: float,
     z_loss: float,
     compiles: bool,
+    trained: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Output layer and loss in one, and the gradients with it, a few rows of logits at a time.
 
@@ -151,22 +152,25 @@ def linear_cross_entropy(
         cap: see ``Shaping``.
         z_loss: see ``loss_and_gradient``.
         compiles: whether to compile what is done with a few rows of logits.
+        trained: whether the layer itself is.
 
     Returns:
         Losses, ``(positions,)``, and the gradients of their sum: by ``hidden`` in its precision; by ``weight`` and
-        ``bias`` in float32, the latter empty where there is none.
+        ``bias`` in float32, the latter empty where there is none, and both where the layer is not trained.
     """
     vocabulary, piece = len(weight), _piece(compiles)
     losses = torch.empty(len(hidden), device=hidden.device)
-    by_hidden, by_weight = torch.empty_like(hidden), torch.zeros_like(weight, dtype=torch.float32)
-    by_bias = torch.zeros(0 if bias is None else vocabulary, device=hidden.device)
+    by_hidden = torch.empty_like(hidden)
+    by_weight = torch.zeros(weight.shape if trained else 0, device=hidden.device)
+    by_bias = torch.zeros(vocabulary if trained and bias is not None else 0, device=hidden.device)
     at = 0
     for rows, wanted in zip(_chunks(hidden, vocabulary), _chunks(targets, vocabulary), strict=True):
         here = slice(at, at + len(rows))
         losses[here], gradient = piece(functional.linear(rows, weight, bias), wanted, scale, cap, z_loss)
         torch.mm(gradient, weight, out=by_hidden[here])
-        by_weight += gradient.T @ rows
-        if bias is not None:
+        if trained:
+            by_weight += gradient.T @ rows
+        if trained and bias is not None:
             by_bias += gradient.sum(0, dtype=torch.float32)
         at += len(rows)
     return losses, by_hidden, by_weight, by_bias
@@ -178,12 +182,15 @@ fused = torch.library.custom_op("groundup::linear_cross_entropy", linear_cross_e
 
 @fused.register_fake
 def _shapes(
-    hidden: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *_: Any
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    *others: Any,
+    trained: bool = True,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    entries = 0 if bias is None else weight.shape[0]
     return (
         hidden.new_empty(hidden.shape[0], dtype=torch.float32),
         torch.empty_like(hidden),
-        torch.empty_like(weight, dtype=torch.float32),
-        hidden.new_empty(entries, dtype=torch.float32),
+        hidden.new_empty(weight.shape if trained else 0, dtype=torch.float32),
+        hidden.new_empty(weight.shape[0] if trained and bias is not None else 0, dtype=torch.float32),
     )

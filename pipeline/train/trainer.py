@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 from transformers import EvalPrediction, PreTrainedModel
 
+from pipeline.model.adapters import stock
 from pipeline.processes import say
 from pipeline.train.head import put_loss_head
 from pipeline.train.loss import next_tokens, row_losses
@@ -25,7 +26,7 @@ class TokenTrainer(MeteredTrainer):
 
     def __init__(self, model: PreTrainedModel, z_loss: float = 0.0, **options: Any) -> None:
         self.z_loss = z_loss
-        self.head = put_loss_head(model, z_loss, options["args"].torch_compile)
+        self.head = put_loss_head(stock(model), z_loss, options["args"].torch_compile)
         if self.head is None:
             say(
                 f"{model.config.model_type} makes its logits in a way of its own: all of a micro-batch are kept"

@@ -15,7 +15,7 @@ from transformers import PretrainedConfig, TrainerCallback, TrainerControl, Trai
 from pipeline.model.cost import cost
 from pipeline.model.peak import peak_flops_per_second
 from pipeline.processes import say
-from pipeline.recipe import Watch
+from pipeline.recipe import Adapter, Watch
 from pipeline.startup import startup_seconds
 from pipeline.train.watching.clock import Clock, wait_for_device
 from pipeline.train.watching.energy import Energy, Spent
@@ -199,7 +199,12 @@ def meter_of(flops_per_token: float | None, bfloat16: bool, watch: Watch, checkp
     return Meter(flops_per_token, peak_flops_per_second(bfloat16, watch.peak_teraflops), energy)
 
 
-def flops_per_token(config: PretrainedConfig, length: int, model_class: str) -> float | None:
+def flops_per_token(
+    config: PretrainedConfig,
+    length: int,
+    model_class: str,
+    adapter: Adapter = Adapter(),  # noqa: B008 - frozen
+) -> float | None:
     """``Cost.flops_per_token``, or None for models that look at numbers on their way and cannot do without weights.
 
     None too for encoder-decoders: a token read and a token written cost differently, and batches hold both.
@@ -207,7 +212,7 @@ def flops_per_token(config: PretrainedConfig, length: int, model_class: str) -> 
     if config.is_encoder_decoder:
         return None
     try:
-        return cost(config, length, model_class).flops_per_token
+        return cost(config, length, model_class, adapter).flops_per_token
     except RuntimeError:
         say(
             "model FLOPs utilisation is not measured: the work of this model cannot be counted without weights"
