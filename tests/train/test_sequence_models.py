@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
     "encoder_ffn_dim": 64,
     "decoder_ffn_dim": 64,
     "max_position_embeddings": 64,
-    "dropout": 0.0,
+    **dict.fromkeys(("dropout", "attention_dropout", "encoder_layerdrop", "decoder_layerdrop"), 0.0),
     "pad_token_id": 0,
     "eos_token_id": 1,
     "decoder_start_token_id": 0,
