@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate compare report chat merge publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate compare report chat translate merge publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sweep,adapters,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -64,6 +64,9 @@ chat: setup
 
 merge: setup
 	$(GROUNDUP) merge --task "$(TASK)" --adapter "$(ADAPTER)" $(COMMON)
+
+translate: setup
+	$(GROUNDUP) translate --po "$(PO)" --task "$(TASK)" $(COMMON)
 
 publish: setup
 	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)

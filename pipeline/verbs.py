@@ -83,6 +83,22 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Translate:
+    """What translate takes beside."""
+
+    po: Path = Path()
+    """The gettext catalogue."""
+    out: Path | None = None
+    """Where the translated one goes; without it beside the catalogue, as fr.translated.po."""
+    into: str = ""
+    """The language, where the model has learnt both directions; without it, that of the catalogue's header."""
+    fuzzy: bool = False
+    """Translate anew what is marked as fuzzy."""
+    overwrite: bool = False
+    """Replace a file that is there, the catalogue itself if --out names it."""
+
+
+@dataclass(frozen=True)
 class Nothing:
     """A verb without settings of its own."""
 
@@ -201,6 +217,15 @@ def _merge(common: Common, run: Run, _: Nothing) -> None:
         merge(run, task)
 
 
+def _translate(common: Common, run: Run, options: Translate) -> None:
+    from pipeline.inference.translate import Wish, translate_catalogue
+
+    if options.po == Path():
+        raise GroundupError("translate", "no catalogue is named", "use --po FILE")
+    wish = Wish(options.po, options.out, options.into, options.fuzzy, options.overwrite)
+    translate_catalogue(run, common.task or "translation", wish)
+
+
 def _publish(common: Common, run: Run, options: Publish) -> None:
     from pipeline.publish.hub import publish
 
@@ -278,6 +303,9 @@ VERBS = {
     ),
     "report": Verb("write one page about the run", _report),
     "chat": Verb("talk to a model in the terminal", _chat, _ADAPTER_SHORT),
+    "translate": Verb(
+        "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
+    ),
     "merge": Verb(
         "make a stock model of --task NAME's --adapter NAME", _merge, _ADAPTER_SHORT, needs_task=True
     ),

@@ -1,1 +1,1 @@
-"""Using finished models: talking to them, measuring them again."""
+"""Using finished models: talking to them, translating catalogues with them, measuring them again."""

@@ -44,7 +44,7 @@ SMALL: dict[str, Any] = {
     "encoder_ffn_dim": 64,
     "decoder_ffn_dim": 64,
     "max_position_embeddings": 64,
-    "dropout": 0.0,
+    **dict.fromkeys(("dropout", "attention_dropout", "encoder_layerdrop", "decoder_layerdrop"), 0.0),
     "pad_token_id": 0,
     "eos_token_id": 1,
     "decoder_start_token_id": 0,
@@ -91,13 +91,12 @@ def _pairs(count: int) -> list[dict[str, Any]]:
     return [{"input_ids": ids(), "labels": ids()} for _ in range(count)]
 
 
-@pytest.mark.parametrize("biased", [False, True])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    ("family", "biased"), [*((family, False) for family in FAMILIES), ("bart", True), ("marian", True)]
+)
 def test_parts_of_a_batch_have_the_gradient_of_the_library_s_own_loss(
     family: str, biased: bool, tmp_path: Path
 ) -> None:
-    if biased and family not in ("bart", "marian"):
-        pytest.skip("no bias behind its output layer")
     features = _pairs(9)
     lengths = [max(len(f["input_ids"]), len(f["labels"])) for f in features]
     data = MicroBatches(features, lengths, STEPS, GLOBAL_BATCH, most=20, seed=0)
@@ -161,12 +160,12 @@ def _start(family: str, directory: Path) -> str:
 
 
 def _write_pairs(file: Path) -> str:
-    chance = random.Random(0)
-    rows = []
-    for _ in range(400):
-        said = [chance.choice(list(WORDS)) for _ in range(chance.randint(1, 4))]
-        rows.append({"translation": {"en": " ".join(said), "ro": " ".join(WORDS[word] for word in said)}})
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    """A word among others that mean nothing, and its translation."""
+    said = [
+        f"{one} {word} {other}" for word in WORDS for one in ["en", "ro", ":"] for other in ["en", "ro", ":"]
+    ]
+    pairs = [{"translation": {"en": text, "ro": WORDS[text.split()[1]]}} for text in said]
+    file.write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     return str(file)
 
 
@@ -178,8 +177,9 @@ def test_a_small_one_learns_to_translate_and_says_so(tmp_path: Path) -> None:
         label_column="ro",
         max_tokens=16,
         max_new_tokens=12,
-        steps=120,
-        learning_rate=1e-2,
+        steps=100,
+        global_batch=16,
+        learning_rate=2e-2,
         from_scratch=False,
         beams=(1, 2),
         length_penalties=(0.5, 1.0),
@@ -195,9 +195,9 @@ def test_a_small_one_learns_to_translate_and_says_so(tmp_path: Path) -> None:
     assert saved.num_beams == details["model"]["num_beams"]
     assert (saved.decoder_start_token_id, saved.eos_token_id, saved.pad_token_id) == (0, 1, 0)
     model = AutoModelForSeq2SeqLM.from_pretrained(out.path)
-    read = _tokenizer()("into ro : two four", return_tensors="pt")
+    read = _tokenizer()("into ro : en two :", return_tensors="pt")
     said = model.generate(input_ids=read["input_ids"], attention_mask=read["attention_mask"])
-    assert _tokenizer().decode(said[0], skip_special_tokens=True) == "doi patru"
+    assert _tokenizer().decode(said[0], skip_special_tokens=True) == "doi"
 
 
 def _marian(directory: Path) -> str:

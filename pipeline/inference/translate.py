@@ -1,0 +1,165 @@
+"""A gettext catalogue, translated from one end to the other by a run's own model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.artifacts import replacing
+from pipeline.errors import GroundupError
+from pipeline.inference.catalogue import slots
+from pipeline.processes import say
+from pipeline.recipe import Finetune
+from pipeline.settings import from_settings
+from pipeline.sources.translations import open_catalogue
+
+if TYPE_CHECKING:
+    from pipeline.artifacts import Artifact
+    from pipeline.stages import Run
+    from pipeline.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be translated, and where it goes."""
+
+    po: Path
+    out: Path | None = None
+    """None is beside the catalogue: ``fr.translated.po``."""
+    into: str = ""
+    """The language, where the model knows several; empty takes that of the catalogue's header."""
+    fuzzy: bool = False
+    """Whether translations that are marked as fuzzy are made anew."""
+    overwrite: bool = False
+    """Whether a file that is there may be replaced, the catalogue itself too."""
+
+    @property
+    def place(self) -> Path:
+        """The file to write.
+
+        Raises:
+            GroundupError: where there is one that may not be replaced.
+        """
+        place = self.out or self.po.with_name(f"{self.po.stem}.translated.po")
+        if place.exists() and not self.overwrite:
+            raise GroundupError(str(place), "there is such a file", "name another with --out, or --overwrite")
+        return place
+
+
+@dataclass(frozen=True)
+class Count:
+    """What became of a catalogue's entries."""
+
+    filled: int
+    kept: int
+    """Those that had a translation."""
+    skipped: int
+    """Those longer than the model reads or writes, or that it said nothing to."""
+    repaired: int
+    """Those filled whose placeholders the model had wrong."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.filled} filled and marked as fuzzy, {self.kept} kept as they were, "
+            f"{self.skipped} skipped (too long for the model, or nothing said), "
+            f"{self.repaired} with repaired placeholders"
+        )
+
+
+def translate_catalogue(run: Run, name: str, wish: Wish) -> Count:
+    """Fill in what has no translation; what has one, comments, header and obsolete entries stay.
+
+    Args:
+        run: whose model.
+        name: of the task that it was fine-tuned for.
+        wish: the catalogue, and where its translation goes.
+
+    Raises:
+        GroundupError: when no such model is finished, or the catalogue cannot be read or written.
+    """
+    if not wish.po.is_file():
+        raise GroundupError(str(wish.po), "there is no such file", "name a catalogue with --po FILE")
+    place = wish.place
+    translator = Translator.load(run.artifact(f"finetune/{name}"), name)
+    catalogue = open_catalogue(wish.po)
+    kept = len(catalogue.translated_entries()) + (0 if wish.fuzzy else len(catalogue.fuzzy_entries()))
+    wanted = list(slots(catalogue, wish.fuzzy))
+    texts = list(dict.fromkeys(slot.text for entry in wanted for slot in entry))
+    say(f"{wish.po}: {len(wanted)} entries to translate, {len(texts)} different texts")
+    into = wish.into or catalogue.metadata.get("Language", "")
+    said = translator.translate(texts, into)
+    filled = [entry for entry in wanted if all(slot.text in said for slot in entry)]  # no plural by half
+    for slot in chain.from_iterable(filled):
+        slot.fill(said[slot.text].text)
+    repaired = sum(any(said[slot.text].repaired for slot in entry) for entry in filled)
+    _write(catalogue, place)
+    count = Count(len(filled), kept, len(wanted) - len(filled), repaired)
+    say(f"{place}: {count}")
+    return count
+
+
+def _write(catalogue: Any, place: Path) -> None:
+    try:
+        with replacing(place) as beside:
+            catalogue.save(str(beside))
+    except UnicodeEncodeError as error:
+        raise GroundupError(
+            str(place),
+            f"{catalogue.encoding} has no '{error.object[error.start]}'",
+            "turn the catalogue into UTF-8 first: msgconv -t UTF-8",
+        ) from None
+
+
+@dataclass(frozen=True)
+class Translated:
+    """One text."""
+
+    text: str
+    repaired: bool
+
+
+@dataclass(frozen=True)
+class Translator:
+    """A task with its finished model."""
+
+    task: Task
+    model: Any
+    tokenizer: Any
+
+    @classmethod
+    def load(cls, artifact: Artifact, name: str) -> Translator:
+        """From a finished stage.
+
+        Raises:
+            GroundupError: when it is not finished, or does not translate.
+        """
+        from pipeline.model.machine import on_device
+        from pipeline.model.published import load_config, load_model, load_tokenizer
+        from pipeline.tasks import task_named
+
+        task_named(name, Finetune()).asked("")  # refuses a task that does not translate
+        manifest = artifact.manifest()
+        if not manifest.get("complete"):
+            raise GroundupError(
+                str(artifact.path), "there is no finished model", f"run make finetune TASK={name}"
+            )
+        task = task_named(name, from_settings(Finetune, manifest["settings"]["finetune"]))
+        path = str(artifact.path)
+        tokenizer = load_tokenizer(path)
+        task.prepare_tokenizer(tokenizer)
+        return cls(task, on_device(load_model(path, task.class_for(load_config(path)))), tokenizer)
+
+    def translate(self, texts: Sequence[str], into: str = "") -> dict[str, Translated]:
+        """Texts by their source; without those that are too long, or that nothing was said to."""
+        asked = [self.task.asked(text, into) for text in texts]
+        config = self.model.config
+        fitting = [example for example in asked if self.task.fits(example, self.tokenizer, config)]
+        said = self.task.predict(self.model, self.tokenizer, fitting)
+        return {
+            example.group: Translated(prediction["prediction"], bool(prediction["placeholders_mended"]))
+            for example, prediction in zip(fitting, said, strict=True)
+            if prediction["ended"] and prediction["prediction"].strip()
+        }
