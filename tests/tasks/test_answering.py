@@ -90,7 +90,7 @@ def test_prompts_fit(tokenizer: Any, context: str, question: str, most: int) -> 
 
 
 def test_baselines_by_hand() -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"question": "What is the capital of Norway?", "answer": "Oslo"},
         {"question": "What is the capital of Peru?", "answer": "Lima"},
         {"question": "Which town has the harbour of Norway?", "answer": "Oslo"},
