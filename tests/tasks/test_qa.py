@@ -139,3 +139,10 @@ def test_a_start_with_other_labels(tmp_path: Path) -> None:
     config = task_named("qa", Finetune()).model_config([])
     model: Any = load_model(start, "AutoModelForQuestionAnswering", **config)
     assert model.qa_outputs.out_features == 2
+
+
+def test_transformers_has_no_pipeline_to_compare_with(made: Path) -> None:
+    from transformers import pipeline
+
+    with pytest.raises((KeyError, ValueError, RuntimeError), match="question-answering"):
+        pipeline("question-answering", model=str(made))
