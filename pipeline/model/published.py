@@ -58,10 +58,10 @@ def load_model(
     """The weights of a published model under one of transformers' Auto classes, in float32; a new head is drawn.
 
     Args:
-        start: where they are.
+        start: a path, a Hub name or package:NAME.
         model_class: name of the Auto class.
         loading: what else ``from_pretrained`` takes.
-        config: settings of the model.
+        config: what its configuration shall say, also under names that are not transformers'; None takes a name back.
 
     Raises:
         GroundupError: when there are none to be had, or not for this class.
@@ -78,8 +78,9 @@ def load_model(
             setattr(model, name, getattr(body, name))
     else:
         model = _weights(start, loader, place, options)
-    for name in config.keys() - known.keys():  # what transformers would take for an argument of the model
-        setattr(model.config, name, config[name])
+    for name, value in config.items():
+        if name not in known and value is not None:  # transformers would take it for an argument of the model
+            setattr(model.config, name, value)
     return model
 
 

@@ -24,6 +24,9 @@ _PAIRS = (
 )
 """Columns of pairs, as data sets call them."""
 
+_OF_BEFORE = ("class_weights", "decision_threshold", "decision_thresholds", "grades", "continuous")
+"""What a configuration may say of another training."""
+
 
 class Sentiment(Task):
     """A sequence-classification head; the labels are named in the model's configuration.
@@ -102,8 +105,8 @@ class Sentiment(Task):
             set_pair_template(tokenizer)
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
-        """Names of the labels, and by which loss they are learnt."""
-        return self.problem.model_config(train)
+        """Names of the labels, and by which loss they are learnt; nothing of what the start was once fine-tuned for."""
+        return {**dict.fromkeys(_OF_BEFORE), **self.problem.model_config(train)}
 
     def loss(self, config: Any) -> Loss | None:
         """A weighted one where classes have weights."""

@@ -90,6 +90,15 @@ def test_less_wins_where_less_is_better() -> None:
     assert verdicts("finetune/chat", chat) == []
 
 
+def test_grades_and_labels_are_judged_by_metrics_of_their_own() -> None:
+    grades = {"model": {"rmse": 0.5, "accuracy": 0.9}, "mean_grade": {"rmse": 0.4, "accuracy": 0.1}}
+    assert verdicts("finetune/sentiment", grades) == [
+        "The model loses to mean_grade on RMSE: 0.500 against 0.400."
+    ]
+    labels = {"model": {"micro_f1": 0.5}, "commonest_labels": {"micro_f1": 0.4}}
+    assert verdicts("finetune/sentiment", labels) == []
+
+
 def test_close_and_equal_results_are_told_as_they_are() -> None:
     metrics = {"model": {"accuracy": 0.81211}, "a": {"accuracy": 0.81213}, "b": {"accuracy": 0.81211}}
     assert verdicts("finetune/sentiment", metrics) == [

@@ -238,10 +238,9 @@ def test_rare_classes_weigh_more_and_have_a_threshold(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "out" / "details.json").read_text())["model"]
     classify = _classifier(tmp_path / "out")
     config = classify.model.config
-    # About a sixth of the training part is rare: balanced weights are near 600 / (2 × 500) and 600 / (2 × 100).
-    assert (
-        told["class_weights"] == config.class_weights == pytest.approx({"common": 0.6, "rare": 3.0}, rel=0.1)
-    )
+    weights = config.class_weights
+    assert told["class_weights"] == weights and weights["rare"] > 2 > 1 > weights["common"]
+    assert 1 / weights["rare"] + 1 / weights["common"] == pytest.approx(2)  # they are n / 2r and n / 2(n - r)
     assert config.decision_threshold == {"rare": told["decision_threshold"]}
     assert 0 < told["decision_threshold"] < 1 and told["decision_threshold"] != 0.5
     likely = [
@@ -250,6 +249,13 @@ def test_rare_classes_weigh_more_and_have_a_threshold(tmp_path: Path) -> None:
     reached = ["rare" if p >= told["decision_threshold"] else "common" for p in likely]
     assert reached == [line["prediction"] for line in lines]
     assert metrics["model"]["macro_f1"] > metrics["majority_class"]["macro_f1"]
+    task = task_named("sentiment", Finetune())
+    examples = [Example({"text": "x", "label": label}, "row", "x") for label in ("rare", "common")]
+    again = load_model(str(tmp_path / "out"), task.model_class, **task.model_config(examples)).config
+    assert task.loss(again) is None and again.decision_threshold is None
+    with pytest.raises(GroundupError, match="there are 3"):
+        other = [*examples, Example({"text": "x", "label": "third"}, "row", "x")]
+        task_named("sentiment", Finetune(choose_threshold=True)).check(other, [])
 
 
 def test_weights_are_those_of_scikit_learn_and_of_torch() -> None:
@@ -288,7 +294,7 @@ def _long(count: int) -> list[dict[str, Any]]:
 
 def test_windows_find_what_stands_in_the_middle_and_the_head_is_what_pipelines_read(tmp_path: Path) -> None:
     start, data = publish("bert", tmp_path / "base"), write_rows(tmp_path / "a.jsonl", _long(300))
-    metrics, _ = train(start, data, tmp_path / "windows", long_texts="windows", max_tokens=32, steps=80)
+    metrics, _ = train(start, data, tmp_path / "windows", long_texts="windows", max_tokens=32, steps=200)
     assert metrics["model"]["accuracy"] > 0.9
     metrics, lines = train(start, data, tmp_path / "head", long_texts="head", max_tokens=20, steps=10)
     assert metrics["model"]["accuracy"] < 0.7

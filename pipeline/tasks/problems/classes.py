@@ -36,6 +36,12 @@ class Classes(Problem):
                 "give rows of at least two classes",
             )
         refuse_many(len(counts), len(train), where, self.settings.label_column)
+        if self.settings.choose_threshold and len(counts) != 2:
+            raise GroundupError(
+                "--finetune.choose-threshold",
+                f"a threshold is between two classes, and there are {len(counts)}",
+                "leave it out",
+            )
         for example in held_out:
             if example.fields["label"] not in counts:
                 raise GroundupError(
