@@ -23,7 +23,7 @@ def chat(run: Run, task: str) -> None:
 
     Args:
         run: whose model is talked to.
-        task: a fine-tuned task; without it the chat model, or else the pre-trained one.
+        task: a fine-tuned task, or dpo or grpo; without it the chat model, or else the pre-trained one.
 
     Raises:
         GroundupError: when no such model is finished, or it is a classifier.
@@ -49,15 +49,17 @@ def chat(run: Run, task: str) -> None:
 
 
 def _choose(run: Run, task: str) -> Artifact:
-    names = [f"finetune/{task}"] if task else ["finetune/chat", "pretrain"]
+    room = "align" if task in ("dpo", "grpo") else "finetune"
+    names = [f"{room}/{task}"] if task else ["finetune/chat", "pretrain"]
     for name in names:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
             return artifact
+    verb = "align" if room == "align" else f"finetune TASK={task}"
     raise GroundupError(
         str(run.artifact(names[-1]).path),
         "there is no finished model",
-        f"run make finetune TASK={task}" if task else "run make pretrain, or make finetune TASK=chat",
+        f"run make {verb}" if task else "run make pretrain, or make finetune TASK=chat",
     )
 
 
