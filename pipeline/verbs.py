@@ -143,6 +143,22 @@ def _finetune(common: Common, run: Run, _: Nothing) -> None:
         print_metrics(run.finish(run.stage_of(task)))
 
 
+def _align(common: Common, run: Run, _: Nothing) -> None:
+    from pipeline.plan import refuse_wrong_data
+    from pipeline.report.tables import print_metrics
+
+    stages = [stage for stage in run.stages() if stage.startswith("align/")]
+    if not stages:
+        raise GroundupError(
+            f"recipe '{run.recipe.name}'",
+            "it has neither preferences nor problems",
+            "name pairs of answers with --dpo.data, or problems with --grpo.data",
+        )
+    refuse_wrong_data(run, [task for task in run.recipe.tasks if task == "chat"])
+    for stage in stages:
+        print_metrics(run.finish(stage))
+
+
 def _everything(common: Common, run: Run, options: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
@@ -151,7 +167,7 @@ def _everything(common: Common, run: Run, options: Nothing) -> None:
     refuse_wrong_data(run, list(run.recipe.tasks))
     for stage in run.stages():
         artifact = run.finish(stage)
-        if stage == "pretrain" or task_of(stage):
+        if stage == "pretrain" or stage.startswith("align/") or task_of(stage):
             print_metrics(artifact)
     _report(common, run, options)
 
@@ -294,6 +310,7 @@ VERBS = {
         _TASK_SHORT,
         needs_task=True,
     ),
+    "align": Verb("tune the chat model by preferences (--dpo.data) or checked answers (--grpo.data)", _align),
     "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
     "run": Verb("everything that the recipe declares, in order", _everything),

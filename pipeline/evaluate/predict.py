@@ -123,6 +123,36 @@ def forward_batches(
             yield batch, model(**tensors)
 
 
+def summed_losses(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    features: Sequence[dict[str, Any]],
+    batch_tokens: int,
+) -> list[float]:
+    """Negative log-likelihood of each feature's labels, summed, in nats.
+
+    Args:
+        features: each with ``input_ids`` and ``labels``.
+        batch_tokens: in one batch, padding included.
+    """
+    from pipeline.evaluate.targets import PadTargets
+
+    pad = PadTargets(tokenizer)
+
+    def without_labels(features: list[dict[str, Any]]) -> Any:
+        batch = pad(features)
+        del batch["labels"]  # the model would take the loss of all together
+        return batch
+
+    nats = [0.0] * len(features)
+    for batch, outputs in forward_batches(model, features, without_labels, batch_tokens):
+        labels = pad([features[i] for i in batch])["labels"].to(outputs.logits.device)
+        for number, logits, wanted in zip(batch, outputs.logits, labels, strict=True):
+            loss = torch.nn.functional.cross_entropy(logits[:-1].float(), wanted[1:], reduction="sum")
+            nats[number] = float(loss)
+    return nats
+
+
 def autocast(model: PreTrainedModel) -> torch.autocast:
     """bfloat16 where the machine computes in it, as in training; float32 elsewhere."""
     from pipeline.model.machine import computes_in_bfloat16

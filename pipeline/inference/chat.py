@@ -19,6 +19,7 @@ _SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}
 """For models that do not say how they sample; cool, since small models wander."""
 _HELP = "/reset forgets the conversation, /adapter NAME swaps the adapter, /quit ends it"
 _CHAT = "chat"
+_ALIGNED = ("dpo", "grpo")
 
 
 def chat(run: Run, task: str) -> None:
@@ -26,7 +27,7 @@ def chat(run: Run, task: str) -> None:
 
     Args:
         run: whose model is talked to.
-        task: a fine-tuned task; without it the chat model, or else the pre-trained one.
+        task: a fine-tuned task, or dpo or grpo; without it the chat model, or else the pre-trained one.
 
     Raises:
         GroundupError: when no such model is finished, or it is a classifier.
@@ -55,17 +56,19 @@ def chat(run: Run, task: str) -> None:
 
 
 def _choose(run: Run, task: str) -> Artifact:
-    names = (
-        [run.stage_of(task or _CHAT)] if task or _adapter_name(run, task) else [stage_of(_CHAT), "pretrain"]
-    )
+    named = task or (_CHAT if _adapter_name(run, task) else "")
+    names = [stage_of(_CHAT), "pretrain"]
+    if named:
+        names = [f"align/{named}" if named in _ALIGNED else run.stage_of(named)]
     for name in names:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
             return artifact
+    verb = "align" if task in _ALIGNED else f"finetune TASK={task}"
     raise GroundupError(
         str(run.artifact(names[-1]).path),
         "there is no finished model",
-        f"run make finetune TASK={task}" if task else "run make pretrain, or make finetune TASK=chat",
+        f"run make {verb}" if task else "run make pretrain, or make finetune TASK=chat",
     )
 
 

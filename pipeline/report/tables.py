@@ -44,6 +44,8 @@ METRIC_NAMES = {
     "co2_grams": "g of CO₂",
 }
 """Metrics whose name is not their key in words."""
+_ALIGNED = {"align/dpo": "reward_accuracy", "align/grpo": "accuracy"}
+"""What a model is compared by with itself before it was aligned."""
 ABSENT = "–"
 _MODEL = "model"
 _WIDE = 10_000
@@ -74,6 +76,8 @@ def main_metric(stage: str, metrics: Iterable[str] = ()) -> MainMetric | None:
 
     if stage == "pretrain":
         return MainMetric("bits_per_byte", lower_is_better=True)
+    if stage in _ALIGNED:
+        return MainMetric(_ALIGNED[stage], lower_is_better=False)
     task = TASKS.get(task_of(stage))
     return MainMetric(*task.judged_by(set(metrics))) if task else None
 

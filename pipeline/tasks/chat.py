@@ -110,10 +110,7 @@ class Chat(Task):
         ]
 
     def _surprise(self, model: Any, tokenizer: Any, encoded: Sequence[dict[str, list[Any]]]) -> list[float]:
-        import torch
-
-        from pipeline.evaluate.predict import forward_batches
-        from pipeline.evaluate.targets import PadTargets
+        from pipeline.evaluate.predict import summed_losses
 
         owners = [i for i, features in enumerate(encoded) for _ in features["input_ids"]]
         inputs = [
@@ -122,20 +119,9 @@ class Chat(Task):
             for ids, labels in zip(features["input_ids"], features["labels"], strict=True)
         ]
         nats = [0.0] * len(encoded)
-        pad = PadTargets(tokenizer)
-
-        def without_labels(features: list[dict[str, Any]]) -> Any:
-            batch = pad(features)
-            del batch["labels"]  # the model would take the loss of all together
-            return batch
-
-        for batch, outputs in forward_batches(model, inputs, without_labels, self.settings.evaluation_tokens):
-            labels = pad([inputs[i] for i in batch])["labels"].to(outputs.logits.device)
-            for number, logits, wanted in zip(batch, outputs.logits, labels, strict=True):
-                loss = torch.nn.functional.cross_entropy(
-                    logits[:-1].float(), wanted[1:], ignore_index=IGNORED, reduction="sum"
-                )
-                nats[owners[number]] += float(loss)
+        losses = summed_losses(model, tokenizer, inputs, self.settings.evaluation_tokens)
+        for owner, loss in zip(owners, losses, strict=True):
+            nats[owner] += loss
         return nats
 
     def _replies(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[str]:

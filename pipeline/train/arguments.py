@@ -12,21 +12,27 @@ from transformers import TrainingArguments
 from pipeline.launch import check_processes
 from pipeline.model.machine import Choice
 from pipeline.processes import world_size
-from pipeline.recipe import Finetune, Pretrain
+from pipeline.recipe import Dpo, Finetune, Grpo, Pretrain
 from pipeline.train.schedule import schedule_arguments
 
 
 def training_arguments(
-    settings: Pretrain | Finetune, choice: Choice, checkpoints: Path, seed: int, **others: Any
+    settings: Pretrain | Finetune | Dpo | Grpo,
+    choice: Choice,
+    checkpoints: Path,
+    seed: int,
+    kind: type[TrainingArguments] = TrainingArguments,
+    **others: Any,
 ) -> TrainingArguments:
-    """The arguments that both kinds of training share; rates and decay are the optimiser's own.
+    """The arguments that all kinds of training share; rates and decay are the optimiser's own.
 
     Args:
         settings: steps, batches, schedule.
         choice: how to compute.
         checkpoints: directory for checkpoints.
         seed: of initialisation and dropout; the order of the data is the data set's own.
-        others: what one kind of training adds.
+        kind: the class, of a Trainer that has its own.
+        others: what one kind of training adds, or has otherwise.
 
     Raises:
         GroundupError: when the global batch does not divide among the processes, or there are several GPUs for one.
@@ -34,28 +40,32 @@ def training_arguments(
     check_processes("global-batch", settings.global_batch)
     _compile_layers(choice)
     micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
-    return TrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=settings.steps,
-        per_device_train_batch_size=micro,
-        gradient_accumulation_steps=accumulated,
+    arguments: dict[str, Any] = {
+        "output_dir": str(checkpoints),
+        "max_steps": settings.steps,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": accumulated,
         **schedule_arguments(settings),
-        max_grad_norm=settings.gradient_clipping,
-        bf16=choice.bfloat16,
-        torch_compile=choice.compiles,
-        use_liger_kernel=choice.liger,
-        liger_kernel_config={"cross_entropy": False, "fused_linear_cross_entropy": False},  # the loss is ours
-        use_cpu=not torch.cuda.is_available(),
-        seed=seed,
-        train_sampling_strategy="sequential",
-        logging_steps=settings.log_every or log_every(),
-        logging_nan_inf_filter=False,  # it would hide a loss that is no number, and wait for the GPU at every step
-        save_steps=settings.checkpoint_every,
-        save_total_limit=2,
-        disable_tqdm=True,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        **others,
-    )
+        "max_grad_norm": settings.gradient_clipping,
+        "bf16": choice.bfloat16,
+        "torch_compile": choice.compiles,
+        "use_liger_kernel": choice.liger,
+        "liger_kernel_config": {
+            "cross_entropy": False,
+            "fused_linear_cross_entropy": False,
+        },  # the loss is ours
+        "use_cpu": not torch.cuda.is_available(),
+        "seed": seed,
+        "train_sampling_strategy": "sequential",
+        "logging_steps": settings.log_every or log_every(),
+        # The filter would hide a loss that is no number, and wait for the GPU at every step.
+        "logging_nan_inf_filter": False,
+        "save_steps": settings.checkpoint_every,
+        "save_total_limit": 2,
+        "disable_tqdm": True,
+        "dataloader_pin_memory": torch.cuda.is_available(),
+    }
+    return kind(**{**arguments, **others})
 
 
 def _compile_layers(choice: Choice) -> None:

@@ -48,11 +48,10 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
     if own_rows is None:
         if len({e.group for e in train}) < _FEW_GROUPS:
             train = [replace(e, group=task.finer_group(e)) for e in train]
-        parts = _with_every_kind(task, _split(train, share, seed))
+        parts = _with_every_kind(task, split(train, share, seed))
     else:
         held_out = list(task.examples(own_rows))
-        kept = {normal(e.group) for e in held_out}
-        parts = Parts([e for e in train if normal(e.group) not in kept], held_out)
+        parts = Parts(without(train, held_out), held_out)
         if len(parts.train) < len(train):
             say(
                 f"{task.name}: {len(train) - len(parts.train)} training examples are held out too, and left out"
@@ -89,7 +88,7 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(entry)
 
 
-def _split(examples: list[Example], share: float, seed: int) -> Parts:
+def split(examples: list[Example], share: float, seed: int) -> Parts:
     """Groups below the share are held out, and the next ones in order until the part is large enough."""
     place = {e.group: position(e.group, seed) for e in examples}
     least = min(_SMALLEST_HELD_OUT, len(examples) // 5)
@@ -103,6 +102,12 @@ def _apart(examples: list[Example], count: int, place: Mapping[str, float]) -> P
     return Parts(
         [e for e in examples if place[e.group] > border], [e for e in examples if place[e.group] <= border]
     )
+
+
+def without(examples: Sequence[Example], others: Sequence[Example]) -> list[Example]:
+    """Those whose group none of the others has."""
+    groups = {normal(e.group) for e in others}
+    return [e for e in examples if normal(e.group) not in groups]
 
 
 def _with_validation(task: Task, parts: Parts, seed: int) -> Parts:

@@ -53,23 +53,34 @@ def judge(
         train: what the systems were trained on; held-out examples that share a passage with it are told apart.
     """
     statistics = {name: task.statistics(examples, said) for name, said in predictions.items()}
-    draws = draw(statistics, alike(task, examples), seed)
-    metrics = {name: found.score() for name, found in statistics.items()}
-    details = {
-        name: {
-            **task.details(examples, said),
-            "intervals": {metric: _ends(*draws.interval(name, metric)) for metric in metrics[name]},
-        }
-        for name, said in predictions.items()
-    }
-    rivals = [name for name in predictions if name != MODEL]
-    differences = {name: draws.difference(MODEL, name, task.main_metric) for name in rivals}
-    details[MODEL]["against"] = {
-        name: {**_ends(found.low, found.high), "p": found.p} for name, found in differences.items()
-    }
+    metrics, details = compared(statistics, alike(task, examples), seed, task.main_metric)
+    details = {name: {**task.details(examples, said), **details[name]} for name, said in predictions.items()}
     details[MODEL]["slices"] = _slices(task, examples, statistics[MODEL], train)
     worst = _worst(task, examples, predictions[MODEL], statistics[MODEL])
     return Judgement(metrics, details, worst)
+
+
+def compared(
+    statistics: Mapping[str, Statistics], groups: Sequence[str], seed: int, metric: str
+) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, Any]]]:
+    """Metrics of systems on the same examples; their 95 % intervals, and the model's one metric against every rival's.
+
+    Args:
+        statistics: by system, of which ``model`` is one.
+        groups: of each example; those of one are drawn together.
+        seed: of the bootstrap samples.
+        metric: the one that the systems are compared by.
+    """
+    draws = draw(statistics, groups, seed)
+    metrics = {name: found.score() for name, found in statistics.items()}
+    details: dict[str, dict[str, Any]] = {
+        name: {"intervals": {m: _ends(*draws.interval(name, m)) for m in metrics[name]}} for name in metrics
+    }
+    differences = {name: draws.difference(MODEL, name, metric) for name in metrics if name != MODEL}
+    details[MODEL]["against"] = {
+        name: {**_ends(found.low, found.high), "p": found.p} for name, found in differences.items()
+    }
+    return metrics, details
 
 
 def alike(task: Task, examples: Sequence[Example]) -> Sequence[str]:

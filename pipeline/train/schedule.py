@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.recipe import Finetune, Pretrain
+from pipeline.recipe import Dpo, Finetune, Grpo, Pretrain
 
 
-def schedule_arguments(settings: Pretrain | Finetune) -> dict[str, Any]:
+def schedule_arguments(settings: Pretrain | Finetune | Dpo | Grpo) -> dict[str, Any]:
     """The schedule as arguments of ``TrainingArguments``; every one begins with a linear warm-up.
 
     Warmup-stable-decay falls linearly (Hägele et al., 2024); cosine is that of Loshchilov and Hutter (2017).

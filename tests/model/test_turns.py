@@ -171,7 +171,7 @@ def test_the_loss_is_on_calls_and_not_on_their_results(tokenizer: Any) -> None:
 def test_our_template_writes_tools_as_templates_without_any_are_given_them(trained: Any) -> None:
     tokenizer = _with(trained, CHAT_TEMPLATE)
     messages = [
-        {**m, **({"tool_calls": json.loads(m["tool_calls"])} if "tool_calls" in m else {})}
+        {name: json.loads(value) if name == "tool_calls" else value for name, value in m.items()}
         for m in read_messages(CALLS, "row 1")
     ]
     for talk in (messages, messages[1:]):

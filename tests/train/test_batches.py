@@ -148,3 +148,18 @@ def test_steps_depend_on_the_seed_alone_whatever_the_processes(monkeypatch: pyte
     loads = [[sum(lengths[i] for i in share) for share in step] for step in two]
     assert all(max(load) < 1.2 * min(load) for load in loads)
     assert one == steps(1, seed=3) != steps(1, seed=4)
+
+
+def test_the_loss_of_a_conversation_is_the_same_whatever_its_neighbours() -> None:
+    features = _ragged(CAUSAL, 9)
+    collate, model = PadMicroBatch(PADDED_BY_ZERO), model_with(CAUSAL)
+
+    def loss(neighbours: list[dict[str, Any]]) -> torch.Tensor:
+        batch = dict(collate([[features[0], *neighbours]]))
+        labels = batch.pop("labels")
+        logits = model(**batch).logits[0, :-1]
+        return torch.nn.functional.cross_entropy(logits, labels[0, 1:], reduction="sum")
+
+    alone = loss([])
+    for neighbours in (features[1:3], features[3:9], features[:1]):
+        assert loss(neighbours).item() == pytest.approx(alone.item(), rel=1e-6)

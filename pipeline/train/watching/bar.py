@@ -84,7 +84,11 @@ class Bar(TrainerCallback):
         """What the last line of the log says, in few words."""
         if not self.logs:
             return "loss –"
-        words = [f"loss {self.logs['loss']:.3f}", f"{self.logs['tokens_per_second']:,.0f} tokens/s"]
+        words = [f"loss {self.logs['loss']:.3f}"]
+        if "reward" in self.logs:  # where answers are rewarded, and the loss says little
+            words.append(f"reward {self.logs['reward']:.3f}")
+        if "tokens_per_second" in self.logs:
+            words.append(f"{self.logs['tokens_per_second']:,.0f} tokens/s")
         if "mfu" in self.logs:
             words.append(f"MFU {self.logs['mfu']:.0%}")
         return " · ".join(words)
