@@ -38,3 +38,19 @@ def nearest(name: str, right_names: Iterable[str]) -> str:
 def first_line(error: BaseException) -> str:
     """The first line of a library's message, for use inside one of ours."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def refuse_surrogates(text: str, place: str) -> None:
+    """Refuse what UTF-8 cannot write.
+
+    Raises:
+        GroundupError: naming the place and the first such character.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise GroundupError(
+            place,
+            f"character {error.start + 1} is U+{ord(text[error.start]):04X}, half a surrogate pair and no text",
+            "mend it, or let text.encode('utf-8', 'ignore').decode() drop it",
+        ) from None

@@ -73,6 +73,7 @@ def test_the_recipes_are_those_of_the_readme() -> None:
         (replace(SOUND, pretrain=Pretrain(z_loss=-1e-4)), "--pretrain.z-loss"),
         (replace(SOUND, tasks={"qa": Finetune(learning_rate=0.0)}), "--tasks.qa.learning-rate"),
         (replace(SOUND, tasks={"qa": Finetune(global_batch=0)}), "--tasks.qa.global-batch"),
+        (replace(SOUND, tasks={"qa": Finetune(n_best=0)}), "--tasks.qa.n-best"),
         (_sentiment(pair_column="b", long_texts="windows"), "--tasks.sentiment.long-texts"),
         (_sentiment(label_separator=""), "--tasks.sentiment.label-separator"),
         (_sentiment(problem="grades", class_weights="balanced"), "--tasks.sentiment.class-weights"),

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
 from pipeline.report.charts import Points, bars, lines, matrix
-from pipeline.report.tables import columns, heading, main_metric, number, verdicts, words
+from pipeline.report.tables import ABSENT, columns, heading, main_metric, number, verdicts, words
 from pipeline.stages import task_of
 
 _EXAMPLES = 5
@@ -212,12 +212,22 @@ def _shown(row: Mapping[str, Any]) -> Shown:
 
 
 def _readable(value: Any) -> str:
-    """A field of an example as text a person reads: turns of a talk one a line, long ones cut."""
-    turns = value if isinstance(value, list) else []
-    if turns and all(isinstance(turn, dict) and {"role", "content"} <= set(turn) for turn in turns):
-        value = "\n".join(f"{turn['role']}: {turn['content']}" for turn in turns)
+    """A field of an example as text a person reads: turns of a talk and likely answers one a line, long ones cut."""
+    if _holds(value, "role", "content"):
+        value = "\n".join(f"{turn['role']}: {turn['content']}" for turn in value)
+    elif _holds(value, "text", "probability"):
+        value = "\n".join(f"{number(said['probability'])}: {said['text'] or ABSENT}" for said in value)
     text = number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+
+
+def _holds(value: Any, *names: str) -> bool:
+    """Whether it is a list of objects that all have these entries."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(entry, dict) and set(names) <= set(entry) for entry in value)
+    )
 
 
 def _is_line(value: Any) -> bool:

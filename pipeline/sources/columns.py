@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, nearest, refuse_surrogates
 from pipeline.sources.base import Row
 
 
@@ -30,7 +30,7 @@ def text_column(row: Row, name: str, flag: str) -> str:
     """The same for text, numbers included.
 
     Raises:
-        GroundupError: also when the value is neither.
+        GroundupError: also when the value is neither, or has half a surrogate pair, which is no text.
     """
     value = column(row, name, flag)
     if not isinstance(value, str | int | float):
@@ -39,4 +39,6 @@ def text_column(row: Row, name: str, flag: str) -> str:
             f"the column '{name}' holds a {type(value).__name__} and no text",
             f"name a column of text with --{flag}",
         )
-    return str(value)
+    text = str(value)
+    refuse_surrogates(text, row.place)
+    return text

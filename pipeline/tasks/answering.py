@@ -45,9 +45,10 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
         for row in rows:
             question = _first(row, "question", self.settings.text_column)
             answers = _first(row, "answers", "answer", self.settings.label_column)
+            context = text_column(row, "context", "data") if _is_written(row.values.get("context")) else ""
             fields = {
                 "question": text_column(row, question, "text-column"),
-                "context": str(row.values.get("context") or "").strip(),
+                "context": context.strip(),
                 "answers": [text for text, _ in answers_of(row, answers, "label-column")],
             }
             if row.values.get("id") is not None:
@@ -62,6 +63,10 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
     def input_text(self, example: Example) -> str:
         """Context and question."""
         return "\n".join(filter(None, (example.fields["context"], example.fields["question"])))
+
+    def prepare_tokenizer(self, tokenizer: Any) -> None:
+        """The length of prompt and answer is kept with the model."""
+        tokenizer.model_max_length = self.settings.max_tokens
 
     @property
     def _longest_answer(self) -> int:
@@ -145,6 +150,10 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
 def _first(row: Row, *names: str) -> str:
     """The first of several columns that a row has, or else the last, which is the one to complain about."""
     return next((name for name in names if name in row.values), names[-1])
+
+
+def _is_written(value: Any) -> bool:
+    return value is not None and bool(str(value).strip())
 
 
 def _answer(example: Example) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, refuse_surrogates
 from pipeline.sources import Row
 from pipeline.sources.columns import column
 
@@ -16,7 +16,7 @@ def answers_of(row: Row, name: str = "answers", flag: str = "data") -> list[tupl
     SQuAD's own form, that of its Hub data set, a text, a list of texts, or TriviaQA's value and aliases.
 
     Raises:
-        GroundupError: for any other form.
+        GroundupError: for any other form, and for half a surrogate pair.
     """
     if row.values.get("is_impossible") or row.values.get(name) in ([], {}):
         return []
@@ -33,6 +33,8 @@ def answers_of(row: Row, name: str = "answers", flag: str = "data") -> list[tupl
         raise GroundupError(
             row.place, f"'{name}' is not in SQuAD's form", 'write [{"text": …, "answer_start": …}]'
         )
+    for answer in given:
+        refuse_surrogates(answer["text"], row.place)
     return [(answer["text"], answer.get("answer_start")) for answer in given]
 
 

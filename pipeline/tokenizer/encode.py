@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from pipeline.errors import GroundupError
+from pipeline.errors import refuse_surrogates
 from pipeline.executors import Step, run_step, workers_of
 from pipeline.recipe import Executor
 from pipeline.tokenizer.shards import corpus_files, read_texts, token_type, write_shard
@@ -48,22 +48,6 @@ def encode_texts(tokenizer: Tokenizer, texts: Sequence[str], place: str) -> list
         for number, text in enumerate(texts, start=1):
             refuse_surrogates(text, f"{place}, text {number}")
         raise
-
-
-def refuse_surrogates(text: str, place: str) -> None:
-    """Refuse what UTF-8 cannot write.
-
-    Raises:
-        GroundupError: naming the place and the first such character.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise GroundupError(
-            place,
-            f"character {error.start + 1} is U+{ord(text[error.start]):04X}, half a surrogate pair and no text",
-            "mend it, or let text.encode('utf-8', 'ignore').decode() drop it",
-        ) from None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pipeline.artifacts import Artifact, read_json, write_json, write_text
 from pipeline.errors import GroundupError
 from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
+from pipeline.report.sections import TaskSection
 from pipeline.stages import Run, _finish
 
 EVIL = "<script>alert('one')</script> & <b>bold</b>"
@@ -257,3 +258,10 @@ def test_an_empty_run_is_refused(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(GroundupError, match=r"no stage is finished.*make pretrain"):
         write_report(run)
     assert not (run.path / "report").exists()
+
+
+def test_likely_answers_stand_one_a_line(tmp_path: Path) -> None:
+    best = [{"text": "Oslo", "start": 3, "end": 7, "probability": 0.9}, {"text": "", "probability": 0.1}]
+    write_text(tmp_path / "predictions.jsonl", _log([{"question": "Where?", "n_best": best}]))
+    (shown,) = TaskSection("finetune/qa", Artifact(tmp_path)).examples
+    assert shown.fields["n_best"] == "0.900: Oslo\n0.100: –"

@@ -56,6 +56,15 @@ def test_a_row_without_an_answer_is_refused() -> None:
         _examples({"question": "Where?"})
 
 
+@pytest.mark.parametrize("task", ["qa", "answering"])
+@pytest.mark.parametrize("name", ["question", "context", "answers"])
+def test_half_a_surrogate_pair_is_refused(task: str, name: str) -> None:
+    row = {"question": "Where?", "context": "In Oslo.", "answers": "Oslo", name: "In Oslo\ud83d"}
+    rows = [Row(row, "row 1")]
+    with pytest.raises(GroundupError, match=r"row 1: character 8 is U\+D83D, half a surrogate pair"):
+        list(task_named(task, Finetune()).examples(rows))
+
+
 def test_the_loss_is_on_the_answer_alone(tokenizer: Any) -> None:
     task: Any = task_named("answering", Finetune(max_tokens=128))
     for answers, said in ((["Oslo", "Rome"], " Oslo"), ([], f" {NO_ANSWER}")):
@@ -140,11 +149,11 @@ def test_transformers_pipeline_says_what_we_say(made: Path) -> None:
     rows = list(read_json_lines(made / "predictions.jsonl"))
     answer = pipeline("text-generation", model=str(made), device="cpu", dtype="float32")
     tokenizer: Any = load_tokenizer(str(made))
-    task = Answering(Finetune(max_tokens=200, max_new_tokens=12))
+    task = Answering(Finetune(max_tokens=tokenizer.model_max_length, max_new_tokens=12))
     prompts = [task.prompt(row, tokenizer) for row in rows]
     options: dict[str, Any] = {"add_special_tokens": False, "do_sample": False, "return_full_text": False}
     said = [found[0]["generated_text"].strip() for found in answer(prompts, **options)]
-    assert len(rows) >= 50
+    assert len(rows) >= 50 and tokenizer.model_max_length == 200
     assert [text.replace(NO_ANSWER, "") for text in said] == [row["prediction"] for row in rows]
 
 
