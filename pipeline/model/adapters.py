@@ -15,7 +15,7 @@ from transformers import BitsAndBytesConfig, GenerationConfig, PreTrainedModel, 
 from transformers.pytorch_utils import Conv1D
 
 from pipeline.errors import GroundupError, first_line
-from pipeline.model.published import fit_embeddings, hub_name, load_config, load_model
+from pipeline.model.published import drawn_anew, fit_embeddings, hub_name, load_config, load_model
 from pipeline.model.special_tokens import turns
 from pipeline.recipe import Adapter, AdapterKind
 
@@ -104,6 +104,13 @@ def _config(model: PreTrainedModel, adapter: Adapter, model_class: str, tokens: 
     from peft import LoraConfig
 
     heads = _heads(model)
+    for name in heads:
+        if type(model.get_submodule(name)).__name__ == "Linear4bit":
+            raise GroundupError(
+                "--adapter.kind",
+                f"{name} was never published, and 4 bits cannot be trained",
+                "use lora or dora",
+            )
     return LoraConfig(
         task_type=_KINDS.get(model_class),
         r=adapter.rank,
@@ -124,11 +131,17 @@ def _transposed(model: PreTrainedModel) -> bool:
 
 
 def _heads(model: PreTrainedModel) -> list[str]:
-    """Parts of a model that are neither its body nor the output layer that was pre-trained: drawn anew, so trained."""
+    """Parts that were not pre-trained, so that they are trained whole.
+
+    They are neither in the body nor the output layer; or layers in the body that nobody published, such as the pooler
+    of a BERT that was trained on masked words alone.
+    """
     output = model.get_output_embeddings()
+    body = f"{model.base_model_prefix}."
+    within = {name.rpartition(".")[0] for name in drawn_anew(model) if name.startswith(body)}
     if model.base_model is model:  # the classes of some encoder-decoders have no body apart
         return []
-    return [
+    return sorted(within) + [
         name
         for name, part in model.named_children()
         if part is not model.base_model

@@ -84,6 +84,11 @@ def load_model(
     return model
 
 
+def drawn_anew(model: PreTrainedModel) -> frozenset[str]:
+    """Names of a loaded model's weights that were not among the published ones, and so are random."""
+    return getattr(model, "drawn_anew", frozenset())
+
+
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Add rows to a model's embeddings where its tokenizer has got more tokens (padding, turns) than they have."""
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
@@ -144,6 +149,7 @@ def _weights(start: str, loader: Any, place: str, options: dict[str, Any]) -> Pr
         raise GroundupError(
             start, f"its weights have other names than those of a {type(model).__name__}", _REMEDY
         )
+    model.drawn_anew = frozenset(found["missing_keys"])
     if "gguf_file" in options:  # its weights are plain ones by now, which can be trained and saved
         model.hf_quantizer.remove_quantization_config(model)
     return model

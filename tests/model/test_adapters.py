@@ -100,6 +100,40 @@ def test_an_adapter_comes_back_and_merged_says_the_same(
     assert torch.equal(_said(alone), _said(stock)) and alone.dtype == torch.float32
 
 
+def test_layers_that_nobody_published_are_trained_whole(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    config = transformers.BertConfig(vocab_size=64, max_position_embeddings=16, **sizes)
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path / "start")  # without a pooler
+    PADDED_BY_ZERO.save_pretrained(tmp_path / "start")
+    start = str(tmp_path / "start")
+    adapted = _moved(attach(load_model(start, CLASSES), Adapter(kind="lora", rank=4), CLASSES))
+    wanted = _said(adapted)
+    adapted.config.save_pretrained(tmp_path)
+    save_adapter(adapted, tmp_path / "adapter", start)
+    again = put_on(load_base(start, CLASSES, tmp_path, PADDED_BY_ZERO, "lora"), tmp_path / "adapter")
+    assert torch.equal(_said(again), wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_encoder_decoder_takes_one_too(kind: AdapterKind, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = transformers.T5Config(vocab_size=64, d_model=32, d_kv=16, d_ff=64, num_layers=1, num_heads=2)
+    transformers.T5ForConditionalGeneration(config).save_pretrained(tmp_path / "start")
+    PADDED_BY_ZERO.save_pretrained(tmp_path / "start")
+    start, head = str(tmp_path / "start"), "AutoModelForSeq2SeqLM"
+    base = load_model(start, head, loading=base_options(kind, start, head))
+    adapted = _moved(attach(base, Adapter(kind=kind, rank=4), head))
+    assert all("lora_" in name for name, p in adapted.named_parameters() if p.requires_grad)
+    said = {"input_ids": IDS, "decoder_input_ids": IDS}
+    wanted = adapted(**said).logits
+    adapted.config.save_pretrained(tmp_path)
+    save_adapter(adapted, tmp_path / "adapter", start)
+    again = put_on(load_base(start, head, tmp_path, PADDED_BY_ZERO, kind), tmp_path / "adapter")
+    assert torch.allclose(again(**said).logits, wanted, atol=TOLERANCE)
+    assert torch.allclose(merged(again)(**said).logits, wanted, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fresh_adapter_changes_nothing(kind: AdapterKind, starts: dict[str, str]) -> None:
     options = base_options(kind, starts["llama"], CAUSAL)
