@@ -29,6 +29,8 @@ from pipeline.sources.columns import text_column
 from pipeline.stages import Run, Stage, stage_of
 from pipeline.tasks import task_named
 from pipeline.tokenizer.report import embedding_cost
+from pipeline.train.align.dpo import read_pairs
+from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
 from pipeline.train.examples import read_examples
 
@@ -258,6 +260,14 @@ def _problems(recipe: Recipe) -> Iterator[str]:
             yield from _refusal(_check_text, spec, recipe.corpus.text_column)
     for task, settings in recipe.tasks.items():
         yield from _refusal(_check_task, task, settings, recipe.model.context)
+    yield from _problems_of_aligning(recipe)
+
+
+def _problems_of_aligning(recipe: Recipe) -> Iterator[str]:
+    if recipe.dpo.data:
+        yield from _refusal(read_pairs, recipe.dpo, recipe.held_out, recipe.seed)
+    if recipe.grpo.data:
+        yield from _refusal(read_problems, recipe.grpo, recipe.seed)
 
 
 def _refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:

@@ -304,11 +304,14 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
 
     def check() -> None:
         from pipeline.train.align.bench import check_trl
-        from pipeline.train.align.problems import check_gym
+        from pipeline.train.align.dpo import read_pairs
+        from pipeline.train.align.problems import read_problems
 
         check_trl()
-        if isinstance(settings, Grpo):
-            check_gym(settings.data)
+        if isinstance(settings, Dpo):
+            read_pairs(settings, recipe.held_out, recipe.seed)
+        else:
+            read_problems(settings, recipe.seed)
 
     named = (settings.data,) if isinstance(settings, Dpo) else settings.data
     return Stage(

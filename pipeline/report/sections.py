@@ -136,7 +136,7 @@ class PretrainSection(Section):
 
 
 class TaskSection(Section):
-    """A fine-tuned model beside its rivals."""
+    """A fine-tuned model beside its rivals, or an aligned one beside itself before."""
 
     @property
     def title(self) -> str:
@@ -146,7 +146,11 @@ class TaskSection(Section):
     def charts(self) -> dict[str, Markup]:
         """Charts by caption, without those that there is nothing for."""
         loss = {words(row): self.curve("loss", row) for row in ("model", "from_scratch")}
-        drawn = {"Training loss": lines(f"Training loss, {self.title}", loss, "step", "loss")}
+        reward = {"sampled answers": self.curve("reward", "model")}
+        drawn = {
+            "Training loss": lines(f"Training loss, {self.title}", loss, "step", "loss"),
+            "Reward in training": lines(f"Reward, {self.title}", reward, "step", "mean reward"),
+        }
         if metric := main_metric(self.name, columns(self.metrics)):
             scores = {words(r): row[metric.name] for r, row in self.metrics.items() if metric.name in row}
             name = words(metric.name)
@@ -199,7 +203,7 @@ class TaskSection(Section):
 def section(name: str, artifact: Artifact) -> Section:
     """What the files of a finished stage say."""
     kinds = {"corpus": CorpusSection, "pretrain": PretrainSection}
-    kind = TaskSection if task_of(name) else kinds.get(name, Section)
+    kind = TaskSection if task_of(name) or name.startswith("align/") else kinds.get(name, Section)
     return kind(name, artifact)
 
 

@@ -23,6 +23,7 @@ from pipeline.model.families import model_config
 from pipeline.model.special_tokens import set_chat_template
 from pipeline.model.turns import told, written
 from pipeline.recipe import Corpus, Dpo, Grpo, Model, Recipe, Tokenizer, Watch
+from pipeline.report.page import write_report
 from pipeline.sources import Row
 from pipeline.stages import Run
 from pipeline.tokenizer.train import train_tokenizer
@@ -30,6 +31,7 @@ from pipeline.train.align.bench import Bench
 from pipeline.train.align.dpo import _likelihoods, dpo, pairs, read_pairs, statistics_of
 from pipeline.train.align.dpo import trainer as dpo_trainer
 from pipeline.train.align.problems import Problem, read_problems
+from tests.command_line import Groundup
 from tests.model.test_turns import CHATML
 
 NOUNS = ["film", "story", "actor", "scene", "script", "score", "ending", "plot", "camera", "song"]
@@ -220,7 +222,8 @@ def test_both_stages_bring_out_what_is_wanted(start: str, preferences: str, tmp_
         said = model.generate(**ids, do_sample=False)[0, ids["input_ids"].shape[1] :]
         assert tokenizer.decode(said) == "yes<|end|>"
         assert Speaker.load(artifact).converses
-    assert run.finish("align/dpo").manifest()["complete"]
+    page = write_report(run).read_text()
+    assert "align/dpo" in page and "Reward in training" in page
 
 
 class TestProblems:
@@ -277,3 +280,16 @@ class TestProblems:
 def test_impossible_settings_are_refused(recipe: Recipe, what: str) -> None:
     with pytest.raises(GroundupError, match=what):
         check(recipe)
+
+
+def test_the_command_line_aligns_and_prints_both_rows(
+    groundup: Groundup, tiny: Path, start: str, preferences: str, tmp_path: Path
+) -> None:
+    refused = groundup("align", "--recipe", tiny, "--runs", tmp_path)
+    assert refused.returncode == 2 and "name pairs of answers with --dpo.data" in refused.stderr
+    settings = ["--dpo.data", preferences, "--dpo.model", start, "--dpo.steps", "2", "--dpo.max-tokens", "64"]
+    done = groundup("align", "--recipe", tiny, "--runs", tmp_path, *settings)
+    assert done.returncode == 0, done.stderr
+    table = done.stdout.partition("align/dpo: finished")[2]
+    assert "reward_accuracy" in table and "before" in table and "model" in table
+    assert (tmp_path / "tiny" / "align" / "dpo" / "model.safetensors").is_file()

@@ -192,7 +192,7 @@ class Bench:
         checkpoints = self.out.checkpoints
         trainer = made(self.model())
         for callback in (
-            Log(self.out.path / LOG, {"run": self.name}),
+            Log(self.out.path / LOG, {"run": MODEL}),
             Bar(self.name),
             *tracker_callbacks(self.watch.report_to, self.out, resumes_at(checkpoints), self.name),
         ):

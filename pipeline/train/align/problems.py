@@ -6,7 +6,7 @@ import importlib.util
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -59,23 +59,8 @@ def read_problems(settings: Grpo, seed: int) -> tuple[list[Problem], list[Proble
     return ordered[count:], ordered[:count]
 
 
-def of_gym(spec: str) -> bool:
-    """Whether problems come from a generator of reasoning-gym, and from no file."""
-    return spec.startswith(_GYM)
-
-
-def check_gym(specs: Sequence[str]) -> None:
-    """Refuse generators that are not there, before anything runs.
-
-    Raises:
-        GroundupError: naming the nearest right one, or how to install them.
-    """
-    for spec in filter(of_gym, specs):
-        _generator(spec, 1, 0)
-
-
 def _problems(spec: str, count: int, seed: int) -> Iterator[Problem]:
-    if of_gym(spec):
+    if spec.startswith(_GYM):
         yield from _generated(spec, count, seed)
         return
     for row in read(spec):
