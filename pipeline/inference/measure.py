@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import write_json
 from pipeline.errors import GroundupError
-from pipeline.inference.wardrobe import Wardrobe
-from pipeline.recipe import Finetune, Model, Pretrain
+from pipeline.inference.finished import finished
+from pipeline.recipe import Model, Pretrain
 from pipeline.settings import from_settings
 from pipeline.stages import task_of
 
@@ -45,25 +45,12 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
 
 def measure_task(run: Run, name: str) -> dict[str, Any]:
     """Scores of a finished task's model on the whole held-out part of the data that it was made from."""
-    from pipeline.model.machine import on_device
-    from pipeline.model.published import load_config, load_model, load_tokenizer
-    from pipeline.tasks import task_named
     from pipeline.train.examples import read_examples
 
-    artifact = run.artifact(run.stage_of(name))
-    path, settings = str(artifact.path), artifact.manifest()["settings"]
-    task = task_named(name, from_settings(Finetune, settings["finetune"]))
-    tokenizer, head = load_tokenizer(path), task.class_for(load_config(path))
-    task.prepare_tokenizer(tokenizer)
-    held_out = read_examples(task, settings["held_out"], settings["seed"]).held_out
-    if task.settings.adapter.name:
-        wardrobe = Wardrobe(run, name)
-        wardrobe.wear(task.settings.adapter.name)
-        model = wardrobe.model
-    else:
-        model = on_device(load_model(path, head))
-    predictions = task.predict(model, tokenizer, held_out)
-    return task.score(held_out, predictions)
+    made, settings = finished(run, name), run.artifact(run.stage_of(name)).manifest()["settings"]
+    held_out = read_examples(made.task, settings["held_out"], settings["seed"]).held_out
+    predictions = made.task.predict(made.model, made.tokenizer, held_out)
+    return made.task.score(held_out, predictions)
 
 
 def measure_pretrained(run: Run) -> dict[str, float]:

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import replacing
 from pipeline.errors import GroundupError
 from pipeline.inference.catalogue import slots
+from pipeline.inference.finished import Finished, finished
 from pipeline.processes import say
 from pipeline.recipe import Finetune
-from pipeline.settings import from_settings
 from pipeline.sources.translations import open_catalogue
 
 if TYPE_CHECKING:
-    from pipeline.artifacts import Artifact
     from pipeline.stages import Run
-    from pipeline.tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -83,14 +81,14 @@ def translate_catalogue(run: Run, name: str, wish: Wish) -> Count:
     if not wish.po.is_file():
         raise GroundupError(str(wish.po), "there is no such file", "name a catalogue with --po FILE")
     place = wish.place
-    translator = Translator.load(run.artifact(f"finetune/{name}"), name)
+    translator = _translator(run, name)
     catalogue = open_catalogue(wish.po)
     kept = len(catalogue.translated_entries()) + (0 if wish.fuzzy else len(catalogue.fuzzy_entries()))
     wanted = list(slots(catalogue, wish.fuzzy))
     texts = list(dict.fromkeys(slot.text for entry in wanted for slot in entry))
     say(f"{wish.po}: {len(wanted)} entries to translate, {len(texts)} different texts")
     into = wish.into or catalogue.metadata.get("Language", "")
-    said = translator.translate(texts, into)
+    said = _translated(translator, texts, into)
     filled = [entry for entry in wanted if all(slot.text in said for slot in entry)]  # no plural by half
     for slot in chain.from_iterable(filled):
         slot.fill(said[slot.text].text)
@@ -121,45 +119,26 @@ class Translated:
     repaired: bool
 
 
-@dataclass(frozen=True)
-class Translator:
-    """A task with its finished model."""
+def _translator(run: Run, name: str) -> Finished:
+    from pipeline.tasks import task_named
 
-    task: Task
-    model: Any
-    tokenizer: Any
+    artifact = run.artifact(run.stage_of(name))
+    task_named(name, Finetune()).asked("")  # refuses a task that does not translate
+    if not artifact.manifest().get("complete"):
+        raise GroundupError(
+            str(artifact.path), "there is no finished model", f"run make finetune TASK={name}"
+        )
+    return finished(run, name)
 
-    @classmethod
-    def load(cls, artifact: Artifact, name: str) -> Translator:
-        """From a finished stage.
 
-        Raises:
-            GroundupError: when it is not finished, or does not translate.
-        """
-        from pipeline.model.machine import on_device
-        from pipeline.model.published import load_config, load_model, load_tokenizer
-        from pipeline.tasks import task_named
-
-        task_named(name, Finetune()).asked("")  # refuses a task that does not translate
-        manifest = artifact.manifest()
-        if not manifest.get("complete"):
-            raise GroundupError(
-                str(artifact.path), "there is no finished model", f"run make finetune TASK={name}"
-            )
-        task = task_named(name, from_settings(Finetune, manifest["settings"]["finetune"]))
-        path = str(artifact.path)
-        tokenizer = load_tokenizer(path)
-        task.prepare_tokenizer(tokenizer)
-        return cls(task, on_device(load_model(path, task.class_for(load_config(path)))), tokenizer)
-
-    def translate(self, texts: Sequence[str], into: str = "") -> dict[str, Translated]:
-        """Texts by their source; without those that are too long, or that nothing was said to."""
-        asked = [self.task.asked(text, into) for text in texts]
-        config = self.model.config
-        fitting = [example for example in asked if self.task.fits(example, self.tokenizer, config)]
-        said = self.task.predict(self.model, self.tokenizer, fitting)
-        return {
-            example.group: Translated(prediction["prediction"], bool(prediction["placeholders_mended"]))
-            for example, prediction in zip(fitting, said, strict=True)
-            if prediction["ended"] and prediction["prediction"].strip()
-        }
+def _translated(made: Finished, texts: Sequence[str], into: str) -> dict[str, Translated]:
+    """Texts by their source; without those that are too long, or that nothing was said to."""
+    asked = [made.task.asked(text, into) for text in texts]
+    config = made.model.config
+    fitting = [example for example in asked if made.task.fits(example, made.tokenizer, config)]
+    said = made.task.predict(made.model, made.tokenizer, fitting)
+    return {
+        example.group: Translated(prediction["prediction"], bool(prediction["placeholders_mended"]))
+        for example, prediction in zip(fitting, said, strict=True)
+        if prediction["ended"] and prediction["prediction"].strip()
+    }
