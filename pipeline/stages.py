@@ -291,7 +291,8 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
 def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
     recipe = run.recipe
-    own = "finetune/chat" if "chat" in recipe.tasks else "pretrain"
+    chat = recipe.tasks.get("chat")
+    own = run.stage_of("chat") if chat else "pretrain"
 
     def work(out: Artifact) -> Metrics:
         from pipeline.train.align.dpo import dpo
@@ -308,6 +309,12 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
         from pipeline.train.align.problems import read_problems
 
         check_trl()
+        if chat and chat.adapter.method != "none" and not settings.model:
+            raise GroundupError(
+                f"--{method}.model",
+                "the recipe's chat model is an adapter, and whole weights are aligned",
+                "name a model that it was merged into (groundup merge), or train chat without an adapter",
+            )
         if isinstance(settings, Dpo):
             read_pairs(settings, recipe.held_out, recipe.seed)
         else:

@@ -22,7 +22,7 @@ from pipeline.inference.chat import Speaker
 from pipeline.model.families import model_config
 from pipeline.model.special_tokens import set_chat_template
 from pipeline.model.turns import told, written
-from pipeline.recipe import Corpus, Dpo, Grpo, Model, Recipe, Tokenizer, Watch
+from pipeline.recipe import Adapter, Corpus, Dpo, Finetune, Grpo, Model, Recipe, Tokenizer, Watch
 from pipeline.report.page import write_report
 from pipeline.sources import Row
 from pipeline.stages import Run
@@ -280,6 +280,13 @@ class TestProblems:
 def test_impossible_settings_are_refused(recipe: Recipe, what: str) -> None:
     with pytest.raises(GroundupError, match=what):
         check(recipe)
+
+
+def test_whole_weights_are_aligned_and_no_adapter(start: str, preferences: str, tmp_path: Path) -> None:
+    chat = Finetune(data=preferences, adapter=Adapter(kind="lora"))
+    recipe = Recipe(model=Model(start=start), tasks={"chat": chat}, dpo=Dpo(data=preferences))
+    with pytest.raises(GroundupError, match="the recipe's chat model is an adapter"):
+        Run(recipe, tmp_path).finish("align/dpo")
 
 
 def test_the_command_line_aligns_and_prints_both_rows(
