@@ -1,4 +1,4 @@
-"""The typed tree of settings: what a recipe says. Its checks are in checks.py."""
+"""The typed tree of settings: what a recipe says. Its checks are in checks/."""
 
 from __future__ import annotations
 

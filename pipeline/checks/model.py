@@ -1,0 +1,39 @@
+"""Shapes that no model can have."""
+
+from __future__ import annotations
+
+from pipeline.checks.refusal import require
+from pipeline.model.dial import shape_of
+from pipeline.model.families import STOCK, check_family
+from pipeline.recipe import Model
+
+
+def check_model(model: Model) -> None:
+    """Refuse what the dial and the family cannot make."""
+    layers = 1 if isinstance(model.depth, str) else model.depth
+    require(layers >= 1, "model.depth", f"{layers} layers", "use at least 1")
+    for name in ("width", "heads", "kv_heads", "context"):
+        flag = f"model.{name.replace('_', '-')}"
+        require(getattr(model, name) >= 0, flag, "it is negative", "use 1 or more, or 0 for the dial's own")
+    require(
+        model.heads > 0 or model.width % 64 == 0,
+        "model.width",
+        f"{model.width} does not divide into heads of 64",
+        "use a multiple of 64, or 0 for the dial's own, or set --model.heads",
+    )
+    shape = shape_of(model)
+    require(
+        shape.width % (2 * shape.heads) == 0,
+        "model.heads",
+        f"a width of {shape.width} does not divide into {shape.heads} heads of an even width",
+        "use a divisor of half the width, or 0 for heads of 64",
+    )
+    require(
+        shape.heads % shape.kv_heads == 0,
+        "model.kv-heads",
+        f"{shape.heads} heads do not divide into {shape.kv_heads} groups",
+        f"use a divisor of {shape.heads}, or 0 for as many",
+    )
+    require(shape.context >= 16, "model.context", f"{shape.context} tokens are too few", "use at least 16")
+    if not model.start and (model.family not in STOCK or model.kv_heads):
+        check_family(model)

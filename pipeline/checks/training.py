@@ -1,0 +1,99 @@
+"""Trainings that cannot be, of both kinds, and what pre-training has beside."""
+
+from __future__ import annotations
+
+from pipeline.checks.refusal import require
+from pipeline.recipe import Finetune, Pretrain, Recipe
+
+
+def check_training(section: str, training: Pretrain | Finetune) -> None:
+    """Refuse what no training can have."""
+    micro = training.micro_batch
+    require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
+    require(micro > 0, f"{section}.micro-batch", f"{micro} is too few", "use 1 or more")
+    require(
+        0 <= training.warmup <= 1,
+        f"{section}.warmup",
+        f"{training.warmup} is no share",
+        "use one between 0 and 1",
+    )
+    require(
+        training.muon_learning_rate > 0,
+        f"{section}.muon-learning-rate",
+        f"{training.muon_learning_rate} teaches nothing",
+        "use a positive rate, such as 0.02",
+    )
+    require(
+        all(0 <= beta < 1 for beta in training.betas),
+        f"{section}.betas",
+        f"{training.betas} keep all or more of an average",
+        "use two from 0 to below 1, such as 0.9 0.95",
+    )
+    require(
+        training.optimizer != "schedule-free" or training.schedule == "constant",
+        f"{section}.schedule",
+        f"schedule-free averages the weights instead of lowering the rate, which {training.schedule} does",
+        f"add --{section}.schedule constant, or take another optimizer",
+    )
+
+
+def check_pretraining(recipe: Recipe) -> None:
+    """Refuse what pre-training cannot have."""
+    settings = recipe.pretrain
+    check_training("pretrain", settings)
+    _check_schedule(settings)
+    require(
+        settings.global_batch >= 0,
+        "pretrain.global-batch",
+        f"{settings.global_batch} is negative",
+        "use 1 or more, or 0 for what suits the model's size",
+    )
+    require(
+        settings.learning_rate >= 0,
+        "pretrain.learning-rate",
+        f"{settings.learning_rate} is negative",
+        "use a positive rate, such as 1e-3, or 0 for what suits the model's size",
+    )
+    require(
+        settings.tokens_per_parameter > 0,
+        "pretrain.tokens-per-parameter",
+        f"{settings.tokens_per_parameter} tokens train nothing",
+        "use a positive number, such as 20",
+    )
+    require(
+        settings.z_loss >= 0,
+        "pretrain.z-loss",
+        f"{settings.z_loss} would reward what it is there to hold down",
+        "use 0 for none, or a small weight such as 1e-4",
+    )
+    for name in ("learning_rate", "global_batch") if recipe.model.start and settings.steps else ():
+        require(
+            getattr(settings, name) > 0,
+            f"pretrain.{name.replace('_', '-')}",
+            "for published weights no rule decides it",
+            "set it",
+        )
+
+
+def _check_schedule(pretrain: Pretrain) -> None:
+    require(
+        0 <= pretrain.decay <= 1, "pretrain.decay", f"{pretrain.decay} is no share", "use one between 0 and 1"
+    )
+    require(
+        pretrain.schedule != "wsd" or pretrain.warmup + pretrain.decay <= 1,
+        "pretrain.decay",
+        f"a warm-up of {pretrain.warmup} and a decay of {pretrain.decay} are more than all steps",
+        f"use a decay of at most {1 - pretrain.warmup:g}",
+    )
+    require(
+        0 <= pretrain.final_rate <= 1,
+        "pretrain.final-rate",
+        f"{pretrain.final_rate} is no share of the peak rate",
+        "use one between 0 and 1, such as 0.1",
+    )
+    require(
+        pretrain.final_rate == 0 or pretrain.schedule in ("wsd", "cosine"),
+        "pretrain.final-rate",
+        f"{pretrain.schedule} does not end at a rate of one's choice",
+        "leave it at 0, or use wsd or cosine",
+    )
