@@ -245,7 +245,7 @@ class Finetune:
     global batch is accumulated."""
     optimizer: Optimizer = "adamw"
     """adamw, schedule-free: that for everything. muon: Muon for matrices inside the layers, AdamW for the rest."""
-    learning_rate: float | Literal["auto"] = "auto"
+    learning_rate: float | Literal["auto"] = 5e-4
     """Peak rate of AdamW; auto takes what suits the size of the model (pipeline/model/scaling.py)."""
     muon_learning_rate: float = 3e-3
     """Peak rate of Muon."""

@@ -256,7 +256,7 @@ def with_task(recipe: Recipe, name: str) -> Recipe:
 
     if name not in TASKS:
         return recipe
-    return dataclasses.replace(recipe, tasks={**recipe.tasks, name: Finetune()})
+    return dataclasses.replace(recipe, tasks={**recipe.tasks, name: Finetune(learning_rate="auto")})
 
 
 def chosen_tasks(common: Common, recipe: Recipe) -> list[str]:

@@ -18,6 +18,7 @@ recipe = Recipe(
             data="installed:chinese-reviews",
             max_tokens=128,
             steps=300,
+            learning_rate="auto",
         ),
     },
 )

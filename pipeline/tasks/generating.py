@@ -26,7 +26,7 @@ class Generating(Task):
 
     def class_for(self, config: Any) -> str:
         """By the model to start from."""
-        return "AutoModelForSeq2SeqLM" if config.is_encoder_decoder else self.model_class
+        return "AutoModelForSeq2SeqLM" if is_encoder_decoder(config) else self.model_class
 
     def reading(self, text: str, tokenizer: Any, most: int | None = None) -> list[int]:
         """What an encoder reads: the prefix and the text, with what its tokenizer puts round them.
@@ -97,6 +97,11 @@ class Generating(Task):
         from pipeline.evaluate.repetition import repetition
 
         return repetition([p["prediction"] for p in predictions])
+
+
+def is_encoder_decoder(config: Any) -> bool:
+    """Whether a model of this configuration reads with one part and writes with another."""
+    return bool(getattr(config, "is_encoder_decoder", False))
 
 
 def pair(read: list[int], written: list[int]) -> dict[str, list[Any]]:

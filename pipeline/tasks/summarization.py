@@ -19,7 +19,7 @@ from pipeline.tasks.base import (
     reading_usage,
     tokens,
 )
-from pipeline.tasks.generating import Generating, pair
+from pipeline.tasks.generating import Generating, is_encoder_decoder, pair
 
 _SAMPLE = "The text to summarise."
 _CUE = "\nSummary:"
@@ -48,7 +48,7 @@ class Summarization(Generating):
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """One feature: beginning of the document, cue, summary, end of text; of an encoder-decoder both apart."""
-        if config.is_encoder_decoder:
+        if is_encoder_decoder(config):
             most = self.settings.max_tokens
             written = self.writing(fields["summary"], tokenizer)
             return pair(self.reading(fields["text"], tokenizer, most), [*written[: most - 1], written[-1]])
@@ -66,12 +66,12 @@ class Summarization(Generating):
     def longest(self, config: Any) -> int:
         """A prompt and its summary share ``max_tokens``; an encoder's input and its summary do not."""
         most = self.settings.max_new_tokens
-        return most if config.is_encoder_decoder else min(most, self.settings.max_tokens // 2)
+        return most if is_encoder_decoder(config) else min(most, self.settings.max_tokens // 2)
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Summaries in one line."""
         most, texts = self.longest(model.config), [e.fields["text"] for e in examples]
-        if model.config.is_encoder_decoder:
+        if is_encoder_decoder(model.config):
             prompts = [self.reading(text, tokenizer, self.settings.max_tokens) for text in texts]
         else:
             prompts = [self._prompt(text, tokenizer, most) for text in texts]

@@ -20,7 +20,7 @@ from pipeline.tasks.base import (
     reading_usage,
     tokens,
 )
-from pipeline.tasks.generating import Generating, pair
+from pipeline.tasks.generating import Generating, is_encoder_decoder, pair
 from pipeline.tasks.languages import is_multilingual, speak
 from pipeline.tasks.together import together
 
@@ -129,7 +129,7 @@ class Translation(Generating):
         Of a causal model source, arrow, target and end of text; of an encoder-decoder each of the two may be so long.
         """
         target = hide(fields["target"], placeholders(fields["source"]))
-        if config.is_encoder_decoder:
+        if is_encoder_decoder(config):
             features = pair(self._read(fields, tokenizer), self.writing(target, tokenizer))
             length = max(map(len, (features["input_ids"][0], features["labels"][0])))
         else:
@@ -140,7 +140,7 @@ class Translation(Generating):
 
     def fits(self, example: Example, tokenizer: Any, config: Any) -> bool:
         """Whether the source has room."""
-        if config.is_encoder_decoder:
+        if is_encoder_decoder(config):
             return len(self._read(example.fields, tokenizer)) <= self.settings.max_tokens
         source = tokens(tokenizer, self.settings.prefix + self._source(example.fields))
         return len(source) <= self._room(example.fields, tokenizer)
@@ -174,7 +174,7 @@ class Translation(Generating):
 
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Translations with the placeholders of their sources."""
-        if not model.config.is_encoder_decoder:
+        if not is_encoder_decoder(model.config):
             written = self.write(model, tokenizer, [self._prompt(e.fields, tokenizer) for e in examples])
             return [_prediction(e, said) for e, said in zip(examples, written, strict=True)]
         by_direction: dict[str, list[int]] = {}

@@ -121,7 +121,7 @@ def _row(recipe: Recipe, name: str) -> str:
 
 
 def test_a_fine_tunings_rate_and_steps_follow_from_the_model_and_the_data() -> None:
-    open_settings = Finetune(passes=3.0, global_batch=16)
+    open_settings = Finetune(passes=3.0, global_batch=16, learning_rate="auto")
     followed_ones = finetuning(open_settings, parameters=110_000_000, examples=1000)
     assert (followed_ones.steps, followed_ones.learning_rate) == (188, 5e-5)  # BERT base, its authors' middle
     assert finetuning(open_settings, 4_000_000, 1000).learning_rate == pytest.approx(1e-3, rel=0.05)

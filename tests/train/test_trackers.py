@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ def test_tensorboard_has_every_number_of_every_step_once(tmp_path: Path) -> None
 
 def test_trackio_keeps_them_in_its_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    for name in [name for name in sys.modules if name.split(".")[0] == "trackio"]:
+        monkeypatch.delitem(
+            sys.modules, name
+        )  # it reads its directory once, and TRL has imported it for other tests
     out = Artifact(tmp_path / "pretrain")
     out.begin({"recipe": "tiny", "stage": "pretrain", "fingerprint": "0123456789abcdef"})
     _train(out, ("trackio",))
