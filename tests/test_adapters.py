@@ -224,7 +224,9 @@ def test_settings_come_back_from_a_manifest() -> None:
 
 
 def test_the_rate_of_an_adapter_is_ten_times_that_of_all_weights_unless_it_is_set() -> None:
-    plain, adapted = (Finetune(adapter=adapter) for adapter in (Adapter(), Adapter(kind="lora")))
+    plain, adapted = (
+        Finetune(adapter=adapter, learning_rate="auto") for adapter in (Adapter(), Adapter(kind="lora"))
+    )
     assert finetuning(adapted, 110_000_000, 100).learning_rate == pytest.approx(5e-4)
     assert finetuning(plain, 110_000_000, 100).learning_rate == pytest.approx(5e-5)
     assert finetuning(replace(adapted, learning_rate=1e-4), 110_000_000, 100).learning_rate == 1e-4
