@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -139,11 +140,21 @@ def _results(model: Any, tokenizer: Any, tasks: list[Any], **options: Any) -> Ma
     from lm_eval.models.huggingface import HFLM
 
     class Local(HFLM):
-        """Of a model that is in memory, so that nobody is asked for its revision on the Hub."""
+        """A model in memory: nobody is asked for its revision on the Hub, and bars are for terminals."""
 
         def get_model_info(self) -> dict[str, Any]:
             return {}
 
+        def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> Any:
+            return super().loglikelihood(requests, disable_tqdm or no_bars)
+
+        def loglikelihood_rolling(self, requests: Any, disable_tqdm: bool = False) -> Any:
+            return super().loglikelihood_rolling(requests, disable_tqdm or no_bars)
+
+        def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
+            return super().generate_until(requests, disable_tqdm or no_bars)
+
+    no_bars = not sys.stderr.isatty()
     local = Local(model, tokenizer=tokenizer, batch_size=_BATCH)
     try:
         return lm_eval.simple_evaluate(model=local, tasks=tasks, **options)
@@ -157,12 +168,16 @@ def _results(model: Any, tokenizer: Any, tasks: list[Any], **options: Any) -> Ma
 
 
 def _loaded(run: Run, task: str, measured: Artifact) -> tuple[Any, Any]:
+    from pipeline.model.adapters import merged
     from pipeline.model.machine import on_device
     from pipeline.model.published import load_model, load_tokenizer
 
     if task and task not in ALIGNED:
         made = finished(run, task)
-        return made.model, made.tokenizer
+        adapted = (
+            made.task.settings.adapter.name
+        )  # lm-eval ties weights, which those under an adapter cannot be
+        return (merged(made.model) if adapted else made.model), made.tokenizer
     path = str(measured.path)
     return on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
 
