@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub import ModelCard
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
-from pipeline.artifacts import read_json_lines, write_json
+from pipeline.artifacts import Artifact, read_json_lines, write_json
 from pipeline.cli import main
 from pipeline.errors import GroundupError
 from pipeline.evaluate.split import is_held_out
@@ -30,6 +30,7 @@ from pipeline.report.yardsticks import guesses
 from pipeline.sources.factbook import read_factbook
 from pipeline.stages import Run, _finish
 from tests.publish.finished_run import _save, write_run
+from tests.tasks.bases import publish
 
 Capsys = pytest.CaptureFixture[str]
 FILMS = ["The film was", "A story of two towns. The story was", "Bad towns, good film: the film", "Of two"]
@@ -157,6 +158,36 @@ def test_a_finetuned_model_and_the_first_rows(
     before = manifest["fingerprint"]
     assert main([*where[:-1], "4"]) == 0 and told.manifest()["fingerprint"] != before
     assert main(where) == 0 and told.manifest()["fingerprint"] == before
+
+
+def test_all_are_those_that_are_finished_and_write(
+    tiny: Path, run: Run, suite: tuple[Path, list[dict[str, Any]]], capsys: Capsys
+) -> None:
+    assert main([*_where(tiny, run), "--task", "all", "--suite", str(suite[0]), "--limit", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "harness/finetune/chat, by lm-eval" in said and "writes no text" in said
+    assert "summarization: there is no finished model" in said
+
+
+def test_an_encoder_decoder_reads_the_question_and_writes_the_choices(
+    run: Run, suite: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    def t5(out: Artifact) -> dict[str, dict[str, float]]:
+        publish("t5", out.path)
+        return {"model": {"rougeL": 0.5}}
+
+    _finish(run, dataclasses.replace(run.stages()["finetune/translation"], work=t5))
+    directory, rows = suite
+    told = read_json_lines(measure_outside(run, "translation", [str(directory)]).path / "predictions.jsonl")
+    path = run.artifact("finetune/translation").path
+    model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(path).eval(), AutoTokenizer.from_pretrained(path)
+    for row, one in zip(rows, told, strict=True):
+        ids = tokenizer(row["question"], return_tensors="pt")["input_ids"]
+        for choice, (value, _) in zip(row["choices"], one["said"], strict=True):
+            written = tokenizer(f" {choice}", return_tensors="pt", add_special_tokens=False)["input_ids"]
+            with torch.no_grad():
+                logs = model(input_ids=ids, labels=written).logits[0].log_softmax(-1)
+            assert value == pytest.approx(float(logs.gather(1, written[0][:, None]).sum()), abs=1e-4)
 
 
 def test_our_own_tasks_hold_only_what_was_held_out(tmp_path: Path) -> None:
