@@ -25,6 +25,8 @@ DROPPED = "dropped.json"
 DETAILS = "details.json"
 PREDICTIONS = "predictions.jsonl"
 WORST = "worst.jsonl"
+HARNESS = "harness"
+"""Directory of a run with what lm-eval measured, by the stage that it measured."""
 _LOCK = ".lock"
 _WRITING = ".writing"
 

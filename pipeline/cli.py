@@ -13,12 +13,16 @@ from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted, nearest
 from pipeline.overrides import flags, override, parse
 from pipeline.processes import part
-from pipeline.recipe import Recipe
+from pipeline.recipe import ALIGNED, Recipe
 from pipeline.recipe_files import load_recipe
 from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks, with_task
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
-_WITHOUT_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+_WITHOUT_BARS = {
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+}
 """The libraries' own switches; whoever has set one otherwise keeps it."""
 
 
@@ -95,7 +99,9 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     if options != Nothing():
         options, rest = parse(f"groundup {name}", options, rest)
     recipe = with_task(load_recipe(common.recipe), common.task)
-    tasks = chosen_tasks(common, recipe) if common.task else list(recipe.tasks)
+    tasks = list(recipe.tasks)
+    if common.task and common.task not in ALIGNED:
+        tasks = chosen_tasks(common, recipe)
     if show_help:
         if verb.short:
             print("short:", ", ".join(f"{short} for {setting}" for short, setting in verb.short.items()))

@@ -17,6 +17,9 @@ FilterFamily = Literal["gopher-quality", "gopher-repetition", "c4", "fineweb"]
 
 AdapterKind = Literal["none", "lora", "dora", "qlora"]
 
+ALIGNED = ("dpo", "grpo")
+"""Sections of the recipe that align the model that converses; --task takes them where a finished model is named."""
+
 Size = Literal["tiny", "10m", "50m", "gpt2-small", "350m", "760m", "1b"]
 """Names on the dial; what they stand for is in pipeline/model/dial.py."""
 

@@ -83,6 +83,16 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class Harness:
+    """What harness takes beside."""
+
+    suite: tuple[str, ...] = ()
+    """Directories of lm-eval's YAML files, and names of tasks; without any, the package's own tasks."""
+    limit: int = 0
+    """The first so many examples of each task; 0 takes all."""
+
+
+@dataclass(frozen=True)
 class Translate:
     """What translate takes beside."""
 
@@ -202,6 +212,15 @@ def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     measure_run(run, chosen_tasks(common, run.recipe) if common.task else [])
 
 
+def _harness(common: Common, run: Run, options: Harness) -> None:
+    from pipeline.inference.harness import measurable, measure_outside
+    from pipeline.report.yardsticks import print_yardsticks
+
+    named = measurable(run, list(run.recipe.tasks)) if common.task == "all" else [common.task]
+    for task in named:
+        print_yardsticks(measure_outside(run, task, options.suite, options.limit))
+
+
 def _compare(common: Common, run: Run, options: Compare) -> None:
     from pipeline.report.compare import compare_runs
     from pipeline.report.tables import print_compared
@@ -315,6 +334,12 @@ VERBS = {
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
     "run": Verb("everything that the recipe declares, in order", _everything),
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate, _ADAPTER_SHORT),
+    "harness": Verb(
+        "measure a finished model by lm-eval: the pre-trained one, or that of --task NAME",
+        _harness,
+        _ADAPTER_SHORT,
+        options=Harness(),
+    ),
     "compare": Verb(
         "two runs by their tasks, and whether chance made the difference", _compare, options=Compare()
     ),

@@ -13,7 +13,7 @@ import torch
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
-from pipeline.artifacts import Artifact
+from pipeline.artifacts import Artifact, read_json_lines
 from pipeline.checks import check
 from pipeline.cli import main
 from pipeline.errors import GroundupError
@@ -27,6 +27,7 @@ from pipeline.recipe_files import load_recipe
 from pipeline.settings import as_settings, from_settings
 from pipeline.stages import Run
 from pipeline.tokenizer.train import train_tokenizer
+from tests.inference.test_harness import write_suite
 from tests.model.test_adapters import checksum
 
 REPLIES = {"anna": "Certainly, madam.", "ben": "No way, mate!"}
@@ -221,6 +222,20 @@ def test_without_a_name_the_task_is_a_merged_stock_model(kind: str, people: Path
 def test_settings_come_back_from_a_manifest() -> None:
     settings = Finetune(adapter=Adapter(kind="dora", name="anna", targets=("q_proj",)), betas=(0.8, 0.9))
     assert from_settings(Finetune, json.loads(json.dumps(as_settings(settings)))) == settings
+
+
+def test_lm_eval_measures_the_adapter_that_is_named(people: Path, tmp_path: Path) -> None:
+    write_suite(tmp_path)
+    said = {}
+    for name in REPLIES:
+        where = ["harness", "--task", "chat", "--adapter", name, "--suite", str(tmp_path), *_at(people)]
+        assert main(where) == 0
+        out = _run(people).artifact(f"harness/adapters/chat/{name}")
+        assert out.manifest()["inputs"] == {
+            f"adapters/chat/{name}": _run(people, name).artifact(f"adapters/chat/{name}").fingerprint()
+        }
+        said[name] = [one["said"] for one in read_json_lines(out.path / "predictions.jsonl")]
+    assert len(said["anna"]) == 20 and said["anna"] != said["ben"]
 
 
 def test_the_rate_of_an_adapter_is_ten_times_that_of_all_weights_unless_it_is_set() -> None:

@@ -61,6 +61,13 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert words in said and said.count("\n") == 1
 
 
+def test_an_aligned_model_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chat", "--task", "dpo", "--runs", str(tmp_path)]) == 2
+    assert "align/dpo: there is no finished model; run make align" in capsys.readouterr().err
+    assert main(["finetune", "--task", "dpo", "--runs", str(tmp_path)]) == 2
+    assert "has no such task" in capsys.readouterr().err
+
+
 def test_the_same_from_outside(groundup: Groundup, tmp_path: Path) -> None:
     done = groundup(
         "finetune",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError
 from pipeline.model.special_tokens import converses, harmless
+from pipeline.recipe import ALIGNED
 from pipeline.stages import stage_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _SAMPLING = {"do_sample": True, "temperature": 0.3, "top_p": 0.9}
 """For models that do not say how they sample; cool, since small models wander."""
 _HELP = "/reset forgets the conversation, /adapter NAME swaps the adapter, /quit ends it"
 _CHAT = "chat"
-_ALIGNED = ("dpo", "grpo")
 
 
 def chat(run: Run, task: str) -> None:
@@ -59,12 +59,12 @@ def _choose(run: Run, task: str) -> Artifact:
     named = task or (_CHAT if _adapter_name(run, task) else "")
     names = [stage_of(_CHAT), "pretrain"]
     if named:
-        names = [f"align/{named}" if named in _ALIGNED else run.stage_of(named)]
+        names = [f"align/{named}" if named in ALIGNED else run.stage_of(named)]
     for name in names:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
             return artifact
-    verb = "align" if task in _ALIGNED else f"finetune TASK={task}"
+    verb = "align" if task in ALIGNED else f"finetune TASK={task}"
     raise GroundupError(
         str(run.artifact(names[-1]).path),
         "there is no finished model",

@@ -18,10 +18,11 @@ from pipeline.publish.facts import Facts
 from pipeline.publish.usage import usage
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
-from pipeline.report.tables import heading, words
+from pipeline.report.tables import columns, heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run, task_of
 
+_LM_EVAL = "https://github.com/EleutherAI/lm-evaluation-harness"
 _HUB_METRICS = {
     "macro_f1": "f1",
     "micro_f1": "f1",
@@ -56,7 +57,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # Markdown, not HTML
     )
-    environment.filters.update(cell=_cell, number=_number, heading=heading, words=words)
+    environment.filters.update(cell=_cell, number=_number, heading=heading, words=words, metrics=columns)
     body = environment.get_template("card.md.j2").render(
         facts=facts,
         repo=repo,
@@ -84,7 +85,7 @@ def card_metadata(facts: Facts, repo: str) -> ModelCardData:
         base_model=facts.base_model or None,
         metrics=sorted({_HUB_METRICS.get(name, name) for name in facts.measured}) or None,
         model_name=repo.rpartition("/")[2],
-        eval_results=_results(facts) or None,
+        eval_results=[*_results(facts), *_outside_results(facts)] or None,
     )
 
 
@@ -102,6 +103,29 @@ def _results(facts: Facts) -> list[EvalResult]:
             metric_value=value,
         )
         for name, value in facts.measured.items()
+    ]
+
+
+def _outside_results(facts: Facts) -> list[EvalResult]:
+    """lm-eval's numbers, without the standard errors, which the table of the card has."""
+    if not facts.outside:
+        return []
+    version = facts.outside.manifest()["versions"]["lm_eval"]
+    return [
+        EvalResult(
+            task_type="text-generation",
+            task_name=task,
+            dataset_type=task,
+            dataset_name=task,
+            metric_type=name,
+            metric_name=name,
+            metric_value=value,
+            source_name=f"lm-evaluation-harness {version}",
+            source_url=_LM_EVAL,
+        )
+        for task, row in facts.yardsticks.items()
+        for name, value in row.items()
+        if name not in ("chance", "examples") and "_stderr" not in name
     ]
 
 

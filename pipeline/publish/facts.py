@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pipeline.artifacts import Artifact, read_json
+from pipeline.artifacts import HARNESS, Artifact, read_json
 from pipeline.model.published import PACKAGED_MODELS
 from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
@@ -117,6 +117,19 @@ class Facts:
     def measured(self) -> dict[str, float]:
         """The quality of the model itself, by metric."""
         return {name: value for name, value in self.metrics["model"].items() if name not in BOOKKEEPING}
+
+    @cached_property
+    def outside(self) -> Artifact | None:
+        """What lm-eval measured of this very model; None where it did not."""
+        artifact = self.run.artifact(f"{HARNESS}/{self.stage}")
+        manifest = artifact.manifest()
+        this = manifest.get("complete") and manifest["inputs"][self.stage] == self.artifact.fingerprint()
+        return artifact if this else None
+
+    @property
+    def yardsticks(self) -> dict[str, dict[str, float]]:
+        """Its numbers by task."""
+        return self.outside.metrics() if self.outside else {}
 
     @property
     def columns(self) -> list[str]:

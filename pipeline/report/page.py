@@ -16,8 +16,9 @@ from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.provenance import describe_hardware
 from pipeline.report.charts import bars
-from pipeline.report.sections import Section, TaskSection, section
+from pipeline.report.sections import HarnessSection, Section, TaskSection, section
 from pipeline.report.tables import columns, number, words
+from pipeline.report.yardsticks import measured_outside
 from pipeline.stages import Run
 
 
@@ -56,13 +57,15 @@ def _page(run: Run) -> str:
     environment.filters.update(
         number=number, columns=columns, words=words, json=partial(json.dumps, indent=2, ensure_ascii=False)
     )
-    stages = {name: section(name, run.artifact(name)) for name in names}
+    outside = measured_outside(run)
+    stages = {name: section(name, run.artifact(name)) for name in [*names, *outside]}
     return environment.get_template("page.html.j2").render(
         recipe=run.recipe,
         stages=stages,
         pretrain=stages.get("pretrain"),
         tasks=[stage for stage in stages.values() if isinstance(stage, TaskSection)],
-        provenance=Provenance(stages, _outdated(run, names)),
+        outside=[stage for stage in stages.values() if isinstance(stage, HarnessSection)],
+        provenance=Provenance(stages, _outdated(run, list(stages))),
     )
 
 

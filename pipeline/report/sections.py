@@ -10,9 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.artifacts import DROPPED, LOG, PREDICTIONS, Artifact, read_json
+from pipeline.artifacts import DROPPED, HARNESS, LOG, PREDICTIONS, Artifact, read_json
 from pipeline.report.charts import Points, bars, lines, matrix
 from pipeline.report.tables import ABSENT, columns, heading, main_metric, number, verdicts, words
+from pipeline.report.yardsticks import guesses
 from pipeline.stages import task_of
 
 _EXAMPLES = 5
@@ -200,9 +201,28 @@ class TaskSection(Section):
         return ([*right, *wrong] or rows)[:_EXAMPLES]
 
 
+class HarnessSection(Section):
+    """What lm-eval measured of a model."""
+
+    @property
+    def measured(self) -> str:
+        """The stage whose model it is."""
+        return self.name.partition("/")[2]
+
+    @property
+    def version(self) -> str:
+        return self.manifest["versions"]["lm_eval"]
+
+    @property
+    def verdicts(self) -> list[str]:
+        return guesses(self.metrics)
+
+
 def section(name: str, artifact: Artifact) -> Section:
     """What the files of a finished stage say."""
     kinds = {"corpus": CorpusSection, "pretrain": PretrainSection}
+    if name.startswith(f"{HARNESS}/"):
+        return HarnessSection(name, artifact)
     kind = TaskSection if task_of(name) or name.startswith("align/") else kinds.get(name, Section)
     return kind(name, artifact)
 
