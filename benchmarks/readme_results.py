@@ -1,6 +1,7 @@
-"""Write the table of results in the README from a finished run's own files.
+"""Write a table of results in the README from a finished run's own files.
 
 python -m benchmarks.readme_results runs/quickstart
+python -m benchmarks.readme_results runs/smollm2      # between its own marks, results-smollm2
 """
 
 from __future__ import annotations
@@ -33,22 +34,24 @@ def results(run: Path) -> str:
             "|---|---:|---|---:|---|",
             *rows,
             "",
-            f"Before the first row: {_preparation(run)}.",
-            "",
+            *_preparation(run),
             *(lost or ["The model beats every row beside it."]),
         ]
     )
 
 
-def _preparation(run: Path) -> str:
-    minutes = {s: Artifact(run / s).manifest()["timings"]["seconds"] / 60 for s in ("corpus", "tokenizer")}
-    return " and ".join(f"{stage} {spent:.1f} minutes" for stage, spent in minutes.items())
+def _preparation(run: Path) -> Iterator[str]:
+    """What came before the first row; nothing does where the start is a published model."""
+    made = {stage: Artifact(run / stage).manifest() for stage in ("corpus", "tokenizer")}
+    told = [f"{stage} {m['timings']['seconds'] / 60:.1f} minutes" for stage, m in made.items() if m]
+    if told:
+        yield from (f"Before the first row: {' and '.join(told)}.", "")
 
 
 def _rows(artifact: Artifact) -> Iterator[str]:
     manifest, metrics = artifact.manifest(), artifact.metrics()
     metric = main_metric(manifest["stage"], metrics["model"])
-    if metric is None:
+    if metric is None or metric.name not in metrics["model"]:
         return
     rivals = ", ".join(
         f"{words(row)} {number(values[metric.name])}" for row, values in metrics.items() if row != "model"
@@ -63,4 +66,6 @@ def _rows(artifact: Artifact) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    write_between(README, "results", results(Path(sys.argv[1])))
+    directory = Path(sys.argv[1])
+    mark = "results" if directory.name == "quickstart" else f"results-{directory.name}"
+    write_between(README, mark, results(directory))
