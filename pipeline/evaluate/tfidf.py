@@ -7,6 +7,7 @@ from typing import Any
 
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 from pipeline.evaluate.scripts import is_spaceless
 
@@ -38,6 +39,16 @@ class TfIdf:
         shared = first.multiply(second)
         cosine = sparse.csr_matrix(shared.sum(axis=1))
         return sparse.hstack([first, second, shared, abs(first - second), cosine]).tocsr()
+
+
+def linear_classifier(class_weights: str) -> LogisticRegression:
+    """What learns from these features.
+
+    Args:
+        class_weights: none, or balanced as scikit-learn has it.
+    """
+    weights = None if class_weights == "none" else class_weights
+    return LogisticRegression(C=10.0, max_iter=1000, class_weight=weights)
 
 
 def _column(examples: Sequence[Mapping[str, Any]], name: str) -> list[str]:

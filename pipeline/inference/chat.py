@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError
+from pipeline.inference.finished import finished_artifact
 from pipeline.model.special_tokens import converses, harmless
-from pipeline.recipe import ALIGNED
 from pipeline.stages import stage_of
 
 if TYPE_CHECKING:
@@ -56,19 +56,17 @@ def chat(run: Run, task: str) -> None:
 
 
 def _choose(run: Run, task: str) -> Artifact:
-    named = task or (_CHAT if _adapter_name(run, task) else "")
-    names = [stage_of(_CHAT), "pretrain"]
-    if named:
-        names = [f"align/{named}" if named in ALIGNED else run.stage_of(named)]
+    if task:
+        return finished_artifact(run, task)
+    names = [run.stage_of(_CHAT)] if _adapter_name(run, task) else [stage_of(_CHAT), "pretrain"]
     for name in names:
         artifact = run.artifact(name)
         if artifact.manifest().get("complete"):
             return artifact
-    verb = "align" if task in ALIGNED else f"finetune TASK={task}"
     raise GroundupError(
         str(run.artifact(names[-1]).path),
         "there is no finished model",
-        f"run make {verb}" if task else "run make pretrain, or make finetune TASK=chat",
+        "run make pretrain, or make finetune TASK=chat",
     )
 
 

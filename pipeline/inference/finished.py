@@ -1,15 +1,17 @@
-"""A finished task: its model, its tokenizer and the settings that made it, from its files alone."""
+"""A finished model: where it is; of a task also its tokenizer and the settings that made it, from its files alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import GroundupError
 from pipeline.inference.wardrobe import Wardrobe
-from pipeline.recipe import Finetune
+from pipeline.recipe import ALIGNED, Finetune
 from pipeline.settings import from_settings
 
 if TYPE_CHECKING:
+    from pipeline.artifacts import Artifact
     from pipeline.stages import Run
     from pipeline.tasks.base import Task
 
@@ -21,6 +23,24 @@ class Finished:
     task: Task
     model: Any
     tokenizer: Any
+
+
+def finished_artifact(run: Run, task: str) -> Artifact:
+    """Where a finished model is.
+
+    Args:
+        run: that made it.
+        task: that it was fine-tuned for, or dpo or grpo; empty means the pre-trained one.
+
+    Raises:
+        GroundupError: when it is not finished.
+    """
+    is_aligned = task in ALIGNED
+    artifact = run.artifact(f"align/{task}" if is_aligned else run.stage_of(task) if task else "pretrain")
+    if not artifact.manifest().get("complete"):
+        verb = "align" if is_aligned else f"finetune TASK={task}" if task else "pretrain"
+        raise GroundupError(str(artifact.path), "there is no finished model", f"run make {verb}")
+    return artifact
 
 
 def finished(run: Run, name: str) -> Finished:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import DETAILS, HARNESS, PREDICTIONS, Artifact, write_json, write_json_lines
 from pipeline.errors import GroundupError, first_line
-from pipeline.inference.finished import finished
+from pipeline.inference.finished import finished, finished_artifact
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import ALIGNED, Finetune
@@ -59,7 +59,7 @@ def measurable(run: Run, tasks: Sequence[str]) -> list[str]:
     found = []
     for task in tasks:
         try:
-            _check(run.artifact(run.stage_of(task)), task)
+            _refuse_wordless(finished_artifact(run, task), task)
             found.append(task)
         except GroundupError as error:
             say(str(error))
@@ -69,9 +69,10 @@ def measurable(run: Run, tasks: Sequence[str]) -> list[str]:
 def _measure(run: Run, task: str, suites: Sequence[str], limit: int) -> Artifact:
     from pipeline.inference.suites import load_suites
 
-    stage = f"align/{task}" if task in ALIGNED else run.stage_of(task) if task else "pretrain"
-    measured, out = run.artifact(stage), run.artifact(f"{HARNESS}/{stage}")
-    _check(measured, task)
+    measured = finished_artifact(run, task)
+    _refuse_wordless(measured, task)
+    stage = str(measured.manifest()["stage"])
+    out = run.artifact(f"{HARNESS}/{stage}")
     with out.locked(), _quiet():
         began, started = provenance(), time.monotonic()
         share, seed = _held_out(run, measured)
@@ -96,14 +97,11 @@ def _measure(run: Run, task: str, suites: Sequence[str], limit: int) -> Artifact
     return out
 
 
-def _check(measured: Artifact, task: str) -> None:
-    """Refuse what is not there, and what writes no text, before anything heavy is read."""
+def _refuse_wordless(measured: Artifact, task: str) -> None:
+    """Refuse what writes no text, before anything heavy is read."""
     from pipeline.model.published import load_config
     from pipeline.tasks import task_named
 
-    if not measured.manifest().get("complete"):
-        verb = "align" if task in ALIGNED else f"finetune TASK={task}" if task else "pretrain"
-        raise GroundupError(str(measured.path), "there is no finished model", f"run make {verb}")
     if task and task not in ALIGNED:
         settings = from_settings(Finetune, measured.manifest()["settings"]["finetune"])
         kind = task_named(task, settings).class_for(load_config(str(measured.path)))
@@ -174,10 +172,9 @@ def _loaded(run: Run, task: str, measured: Artifact) -> tuple[Any, Any]:
 
     if task and task not in ALIGNED:
         made = finished(run, task)
-        adapted = (
-            made.task.settings.adapter.name
-        )  # lm-eval ties weights, which those under an adapter cannot be
-        return (merged(made.model) if adapted else made.model), made.tokenizer
+        # lm-eval ties weights, which those under an adapter cannot be
+        model = merged(made.model) if made.task.settings.adapter.name else made.model
+        return model, made.tokenizer
     path = str(measured.path)
     return on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
 

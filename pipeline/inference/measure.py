@@ -28,13 +28,13 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
     """
     names = ["pretrain", *map(run.stage_of, run.recipe.tasks)]
     wanted = [run.stage_of(task) for task in tasks] or names
-    finished = [name for name in wanted if run.artifact(name).manifest().get("complete")]
-    if not finished:
+    there = [name for name in wanted if run.artifact(name).manifest().get("complete")]
+    if not there:
         raise GroundupError(
             str(run.path), "there is no finished model to measure", "run make pretrain or make finetune"
         )
     results = {}
-    for name in finished:
+    for name in there:
         artifact, task = run.artifact(name), task_of(name)
         now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task)
         results[name] = now

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import replacing
 from pipeline.errors import GroundupError
 from pipeline.inference.catalogue import slots
-from pipeline.inference.finished import Finished, finished
+from pipeline.inference.finished import Finished, finished, finished_artifact
 from pipeline.processes import say
 from pipeline.recipe import Finetune
 from pipeline.sources.translations import open_catalogue
@@ -122,12 +122,8 @@ class Translated:
 def _translator(run: Run, name: str) -> Finished:
     from pipeline.tasks import task_named
 
-    artifact = run.artifact(run.stage_of(name))
     task_named(name, Finetune()).asked("")  # refuses a task that does not translate
-    if not artifact.manifest().get("complete"):
-        raise GroundupError(
-            str(artifact.path), "there is no finished model", f"run make finetune TASK={name}"
-        )
+    finished_artifact(run, name)
     return finished(run, name)
 
 

@@ -95,6 +95,21 @@ def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         model.resize_token_embeddings(len(tokenizer))
 
 
+def check_positions(model: PreTrainedModel, tokens: int, start: str, setting: str) -> None:
+    """Refuse sequences longer than a model has positions for.
+
+    Raises:
+        GroundupError: naming the setting that asks for so many tokens.
+    """
+    positions = getattr(model.config, "max_position_embeddings", None)
+    if positions and tokens > positions:
+        raise GroundupError(
+            setting,
+            f"{tokens} is longer than the {positions} positions of {start}",
+            f"use at most {positions}",
+        )
+
+
 def set_attention(model: PreTrainedModel, implementation: str) -> None:
     """Let a model compute its attention by one of transformers' implementations.
 

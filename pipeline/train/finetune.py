@@ -188,9 +188,8 @@ class Bench:
         trainer = self.trainer(row, model, checkpoints)
         train_or_resume(trainer, checkpoints)
         trainer.save_model(str(checkpoints / _TRAINED))
-        on_main(
-            lambda: model.config.save_pretrained(checkpoints / _TRAINED)
-        )  # beside an adapter, which has none
+        # beside an adapter, which has none
+        on_main(lambda: model.config.save_pretrained(checkpoints / _TRAINED))
         return trainer.meter
 
     def trainer(

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from pipeline.errors import GroundupError
 from pipeline.model.adapters import (
     ADAPTER,
     attach,
@@ -21,7 +20,7 @@ from pipeline.model.adapters import (
     save_settings,
 )
 from pipeline.model.machine import takes_bfloat16
-from pipeline.model.published import fit_embeddings, load_config, load_model
+from pipeline.model.published import check_positions, fit_embeddings, load_config, load_model
 from pipeline.tasks.base import Example, Task
 
 
@@ -41,13 +40,7 @@ def starting_model(
         pad_token_id=tokenizer.pad_token_id,
         **task.model_config(train),
     )
-    longest = getattr(model.config, "max_position_embeddings", None)
-    if longest and settings.max_tokens > longest:
-        raise GroundupError(
-            "--max-tokens",
-            f"{settings.max_tokens} is longer than the {longest} positions of {start}",
-            f"use at most {longest}",
-        )
+    check_positions(model, settings.max_tokens, start, "--max-tokens")
     tokens = new_tokens(model, tokenizer)
     fit_embeddings(model, tokenizer)
     return model if adapter.method == "none" else attach(model, adapter, head, tokens)

@@ -99,6 +99,11 @@ def in_order(labels: Sequence[str] | set[str] | Mapping[str, Any]) -> list[str]:
     return sorted(labels, key=place)
 
 
+def names_in(config: Any) -> list[str]:
+    """Names of a model's labels, by their numbers."""
+    return [config.id2label[number] for number in range(config.num_labels)]
+
+
 def named(names: Sequence[str]) -> dict[str, Any]:
     """Label names both ways, as a model's configuration has them."""
     return {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
-from pipeline.tasks.problems.base import Loss, Problem, in_order, named, texts_of
+from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
 
 
@@ -73,7 +73,7 @@ class Classes(Problem):
         weights = getattr(config, "class_weights", None)
         if weights is None:
             return None
-        by_number = [weights[config.id2label[number]] for number in range(config.num_labels)]
+        by_number = [weights[name] for name in names_in(config)]
         return lambda outputs, labels, **_: _weighted(outputs.logits, labels, by_number)
 
     def settle(self, model: Any, logits: Any, validation: Sequence[Example]) -> dict[str, Any]:
@@ -156,13 +156,9 @@ class Classes(Problem):
         return [_said(e, label, count / len(train)) for e in held_out]
 
     def _tfidf(self, train: Sequence[Example], held_out: Sequence[Example]) -> list[Prediction]:
-        from sklearn.linear_model import LogisticRegression
+        from pipeline.evaluate.tfidf import TfIdf, linear_classifier
 
-        from pipeline.evaluate.tfidf import TfIdf
-
-        weights = None if self.settings.class_weights == "none" else self.settings.class_weights
-        features = TfIdf(texts_of(train))
-        classifier = LogisticRegression(C=10.0, max_iter=1000, class_weight=weights)
+        features, classifier = TfIdf(texts_of(train)), linear_classifier(self.settings.class_weights)
         classifier.fit(features.of(texts_of(train)), [e.fields["label"] for e in train])
         probabilities = classifier.predict_proba(features.of(texts_of(held_out)))
         best = probabilities.argmax(-1)

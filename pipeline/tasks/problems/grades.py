@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
-from pipeline.tasks.problems.base import Problem, texts_of
+from pipeline.tasks.problems.base import Problem, named, texts_of
 
 _MOST_GRADES = 20
 """Different grades; with more, the scale is taken for a continuous one."""
@@ -37,7 +37,7 @@ class Grades(Problem):
 
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:
         """At least two different grades."""
-        if len({e.fields["label"] for e in train}) < 2:
+        if len(_grades(train)) < 2:
             raise GroundupError(
                 self.settings.data,
                 f"all {len(train)} training rows have the grade {train[0].fields['label']:g}",
@@ -46,13 +46,13 @@ class Grades(Problem):
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
         """``grades``: all of them where they are few, else the lowest and the highest."""
-        there = sorted({e.fields["label"] for e in train})
+        there = _grades(train)
+        is_continuous = len(there) > _MOST_GRADES
         return {
-            "id2label": {0: "grade"},
-            "label2id": {"grade": 0},
+            **named(["grade"]),
             "problem_type": "regression",
-            "grades": there if len(there) <= _MOST_GRADES else [there[0], there[-1]],
-            "continuous": len(there) > _MOST_GRADES,
+            "grades": [there[0], there[-1]] if is_continuous else there,
+            "continuous": is_continuous,
         }
 
     def target(self, label: Any, config: Any) -> float:
@@ -101,7 +101,7 @@ class Grades(Problem):
 
         from pipeline.evaluate.tfidf import TfIdf
 
-        there = sorted({e.fields["label"] for e in train})
+        there = _grades(train)
         grades = there if len(there) <= _MOST_GRADES else []
         features = TfIdf(texts_of(train))
         line = Ridge(alpha=1.0).fit(features.of(texts_of(train)), [e.fields["label"] for e in train])
@@ -111,6 +111,11 @@ class Grades(Problem):
             "mean_grade": [_said(e, mean, grades) for e in held_out],
             "tfidf_ridge": [_said(e, value, grades) for e, value in zip(held_out, found, strict=True)],
         }
+
+
+def _grades(examples: Sequence[Example]) -> list[float]:
+    """Different ones, ascending."""
+    return sorted({e.fields["label"] for e in examples})
 
 
 def _said(example: Example, value: float, grades: Sequence[float]) -> Prediction:

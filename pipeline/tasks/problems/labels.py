@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
-from pipeline.tasks.problems.base import Loss, Problem, in_order, named, texts_of
+from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
 
 
@@ -50,14 +50,14 @@ class Labels(Problem):
 
     def target(self, label: Any, config: Any) -> list[float]:
         """1 for each label that the text has, else 0."""
-        return [float(config.id2label[number] in label) for number in range(config.num_labels)]
+        return [float(name in label) for name in names_in(config)]
 
     def loss(self, config: Any) -> Loss | None:
         """Each label's binary cross-entropy, weighted by whether the text has it, where labels have weights."""
         weights = getattr(config, "class_weights", None)
         if weights is None:
             return None
-        pairs = [weights[config.id2label[number]] for number in range(config.num_labels)]
+        pairs = [weights[name] for name in names_in(config)]
         return lambda outputs, labels, **_: _weighted(outputs.logits, labels, pairs)
 
     def settle(self, model: Any, logits: Any, validation: Sequence[Example]) -> dict[str, Any]:
@@ -74,14 +74,14 @@ class Labels(Problem):
         divide_logits(model, found)
         likely = (logits / found).sigmoid().T.tolist()
         config.decision_thresholds = {
-            config.id2label[number]: best_f1_threshold(column, [bool(row[number]) for row in truth])
-            for number, column in enumerate(likely)
+            name: best_f1_threshold(column, [bool(row[number]) for row in truth])
+            for number, (name, column) in enumerate(zip(names_in(config), likely, strict=True))
         }
         return {"temperature": found, "decision_thresholds": config.decision_thresholds}
 
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The labels whose probability reaches their threshold, a half where none was settled."""
-        names = [config.id2label[number] for number in range(config.num_labels)]
+        names = names_in(config)
         thresholds = getattr(config, "decision_thresholds", None) or {}
         return [
             _said(example, dict(zip(names, row, strict=True)), thresholds)
@@ -132,9 +132,7 @@ def _tfidf(
     train: Sequence[Example], held_out: Sequence[Example], names: Sequence[str], weights: str
 ) -> list[Prediction]:
     """A label that all texts have, or none, has that share of probability."""
-    from sklearn.linear_model import LogisticRegression
-
-    from pipeline.evaluate.tfidf import TfIdf
+    from pipeline.evaluate.tfidf import TfIdf, linear_classifier
 
     features = TfIdf(texts_of(train))
     known, asked = features.of(texts_of(train)), features.of(texts_of(held_out))
@@ -144,8 +142,7 @@ def _tfidf(
         if all(truth):
             columns[name] = [1.0] * len(held_out)
             continue
-        one = LogisticRegression(C=10.0, max_iter=1000, class_weight=None if weights == "none" else weights)
-        columns[name] = one.fit(known, truth).predict_proba(asked)[:, 1].tolist()
+        columns[name] = linear_classifier(weights).fit(known, truth).predict_proba(asked)[:, 1].tolist()
     rows = zip(*columns.values(), strict=True)
     return [_said(e, dict(zip(columns, row, strict=True)), {}) for e, row in zip(held_out, rows, strict=True)]
 

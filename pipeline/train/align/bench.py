@@ -22,7 +22,9 @@ from pipeline.artifacts import (
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics, coarse_enough
 from pipeline.model.machine import Choice, on_device, takes_bfloat16, use_physical_cores
-from pipeline.model.published import fit_embeddings, load_model, load_tokenizer
+from pipeline.model.messages import Message
+from pipeline.model.published import check_positions, fit_embeddings, load_model, load_tokenizer
+from pipeline.model.special_tokens import harmless
 from pipeline.model.turns import ready_for_turns
 from pipeline.processes import on_main, say
 from pipeline.recipe import Dpo, Grpo, Watch
@@ -86,6 +88,10 @@ class Bench:
         """The same for conversations of at most so many tokens."""
         return replace(self, longest=tokens)
 
+    def harmless(self, messages: Sequence[Message]) -> list[Message]:
+        """Messages as TRL is given them: it renders them itself, and no text of theirs may spell a special token."""
+        return [{**m, "content": harmless(m["content"], self.tokenizer)} for m in messages]
+
     def model(self, place: str = "") -> PreTrainedModel:
         """The model at the start, or as saved; a reply ends it.
 
@@ -95,13 +101,7 @@ class Bench:
         ends = {"pad_token_id": self.tokenizer.pad_token_id, "eos_token_id": self.tokenizer.eos_token_id}
         model = load_model(place or self.start, "AutoModelForCausalLM", **ends)
         fit_embeddings(model, self.tokenizer)
-        positions = getattr(model.config, "max_position_embeddings", None)
-        if positions and self.longest > positions:
-            raise GroundupError(
-                f"align {self.name}",
-                f"{self.longest} tokens are more than the {positions} positions of {self.start}",
-                "set fewer",
-            )
+        check_positions(model, self.longest, self.start, f"align {self.name}")
         most = self.settings.max_new_tokens if isinstance(self.settings, Grpo) else self.settings.max_tokens
         model.generation_config = GenerationConfig(
             bos_token_id=self.tokenizer.bos_token_id, max_new_tokens=most, **ends

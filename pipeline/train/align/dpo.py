@@ -12,8 +12,7 @@ from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError
 from pipeline.evaluate.predict import summed_losses
 from pipeline.evaluate.statistics import Statistics, joined, means, ratios
-from pipeline.model.messages import Message, read_messages
-from pipeline.model.special_tokens import harmless
+from pipeline.model.messages import read_messages
 from pipeline.model.turns import written
 from pipeline.processes import on_main, say
 from pipeline.recipe import Dpo, Watch
@@ -149,7 +148,7 @@ def trainer(bench: Bench, model: PreTrainedModel, train: Sequence[Example]) -> A
     chosen = list(train)
     random.Random(bench.seed).shuffle(chosen)
     most = settings.steps * settings.global_batch
-    rows = [{name: _harmless(bench, said) for name, said in pair.fields.items()} for pair in chosen[:most]]
+    rows = [{name: bench.harmless(said) for name, said in pair.fields.items()} for pair in chosen[:most]]
     datasets.disable_progress_bars()
     return DPOTrainer(
         model,
@@ -159,10 +158,6 @@ def trainer(bench: Bench, model: PreTrainedModel, train: Sequence[Example]) -> A
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=bench.tokenizer,
     )
-
-
-def _harmless(bench: Bench, messages: Sequence[Message]) -> list[Message]:
-    return [{**m, "content": harmless(m["content"], bench.tokenizer)} for m in messages]
 
 
 def _likelihoods(

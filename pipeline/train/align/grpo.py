@@ -12,7 +12,6 @@ from pipeline.artifacts import Artifact
 from pipeline.evaluate.predict import generate_texts
 from pipeline.evaluate.statistics import Statistics, means
 from pipeline.model.messages import Message
-from pipeline.model.special_tokens import harmless
 from pipeline.model.turns import written
 from pipeline.processes import say
 from pipeline.recipe import Grpo, Watch
@@ -81,12 +80,7 @@ def trainer(bench: Bench, model: PreTrainedModel, train: Sequence[Problem]) -> A
         return [chosen[n].reward(said[0]["content"]) for n, said in zip(number, completions, strict=True)]
 
     rows = [
-        {
-            "prompt": [
-                {**m, "content": harmless(m["content"], bench.tokenizer)} for m in _asked(settings, problem)
-            ],
-            "number": number,
-        }
+        {"prompt": bench.harmless(_asked(settings, problem)), "number": number}
         for number, problem in enumerate(chosen)
     ]
     datasets.disable_progress_bars()
