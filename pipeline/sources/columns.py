@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.errors import GroundupError, nearest, refuse_surrogates
 from pipeline.sources.base import Row
+
+_MARKS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 
 
 def column(row: Row, name: str, flag: str) -> Any:
@@ -42,3 +45,22 @@ def text_column(row: Row, name: str, flag: str) -> str:
     text = str(value)
     refuse_surrogates(text, row.place)
     return text
+
+
+def marked_columns(row: Row, names: Sequence[str], flag: str) -> list[str]:
+    """Those of several columns that hold 1 or true and not 0 or false.
+
+    Raises:
+        GroundupError: when one is missing, empty or holds something else.
+    """
+    return [name for name in names if _is_marked(row, name, flag)]
+
+
+def _is_marked(row: Row, name: str, flag: str) -> bool:
+    value = column(row, name, flag)
+    mark = _MARKS.get(str(value).strip().lower())
+    if mark is None:
+        raise GroundupError(
+            row.place, f"the column '{name}' holds '{value}', and not 0 or 1", "mend the row, or delete it"
+        )
+    return mark

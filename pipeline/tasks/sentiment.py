@@ -9,7 +9,7 @@ from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
-from pipeline.sources.columns import column, text_column
+from pipeline.sources.columns import column, marked_columns, text_column
 from pipeline.tasks.base import Example, Prediction, Task
 from pipeline.tasks.problems import PROBLEMS, Loss, problem_of
 
@@ -73,10 +73,13 @@ class Sentiment(Task):
         return {**texts, "pair": text_column(row, second, "pair-column")} if second else texts
 
     def _cell(self, row: Row) -> Any:
-        """The label's; it may be empty only where a text may have no label."""
-        name = self.settings.label_column
-        if self.settings.problem == "labels" and not str(row.values.get(name, name) or "").strip():
-            return None
+        """The label's; where a text may have no label it may be empty, or be a column of 0 and 1 for each label."""
+        name, names = self.settings.label_column, self.settings.label_names
+        if self.settings.problem == "labels":
+            if name not in row.values and set(names) & set(row.values):
+                return marked_columns(row, names, "finetune.label-names")
+            if not str(row.values.get(name, name) or "").strip():
+                return None
         return column(row, name, "label-column")
 
     def finer_group(self, example: Example) -> str:

@@ -133,7 +133,7 @@ def _several(count: int) -> list[dict[str, Any]]:
 def test_several_labels_have_thresholds_of_their_own_and_pipelines_say_the_same(tmp_path: Path) -> None:
     start = publish("bert", tmp_path / "base")
     data = write_rows(tmp_path / "a.jsonl", _several(600))
-    metrics, lines = train(start, data, tmp_path / "out", problem="labels", steps=80)
+    metrics, lines = train(start, data, tmp_path / "out", problem="labels", steps=120)
     model, trivial = metrics["model"], metrics["commonest_labels"]
     assert model["micro_f1"] > 0.8 > trivial["micro_f1"] and 0 <= model["ece"] < 0.2
     truth, said = ([set(line[name]) for line in lines] for name in ("label", "prediction"))
@@ -174,6 +174,28 @@ def test_labels_in_one_cell(cell: Any, labels: list[str]) -> None:
     assert example.fields["label"] == ["x, y", "z"]
     with pytest.raises(GroundupError, match="there is no column 'label'"):
         list(task.examples([Row({"text": "a", "lable": "good"}, "row 1")]))
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        ({"good": "0", "bad": "1"}, ["bad"]),
+        ({"good": 1, "bad": 1.0}, ["good", "bad"]),
+        ({"good": False, "bad": "False"}, []),
+    ],
+)
+def test_a_column_for_each_label(cells: dict[str, Any], labels: list[str]) -> None:
+    task = task_named("sentiment", Finetune(problem="labels", label_names=("good", "bad")))
+    (example,) = task.examples([Row({"text": "a", **cells}, "row 1")])
+    assert example.fields["label"] == labels
+    for wrong, said in (
+        ({"bad": "-1"}, "holds '-1'"),
+        ({"bad": ""}, "is empty"),
+        ({"worse": 1}, "no column 'bad'"),
+    ):
+        row = Row({"text": "a", "good": 0, **wrong}, "row 1")
+        with pytest.raises(GroundupError, match=said):
+            list(task.examples([row]))
 
 
 def test_grades_are_learnt_as_numbers_and_pipelines_say_the_same(tmp_path: Path) -> None:
