@@ -1,24 +1,25 @@
-"""Write a table of results in the README from a finished run's own files.
+"""Write a table of results in the README from the own files of a finished run, or of several of one recipe.
 
 python -m benchmarks.readme_results runs/quickstart
-python -m benchmarks.readme_results runs/smollm2      # between its own marks, results-smollm2
+python -m benchmarks.readme_results runs/smollm2 runs/tweets/smollm2     # between its own marks, results-smollm2
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.pages import README, write_between
 from pipeline.artifacts import Artifact
 from pipeline.provenance import describe_hardware
-from pipeline.report.tables import intervals, main_metric, number, verdicts, words
+from pipeline.report.tables import Details, MainMetric, Metrics, main_metric, number, verdicts, words
 
 
-def results(run: Path) -> str:
+def results(runs: Sequence[Path]) -> str:
     """Markdown: every finished stage that is judged, by its main metric, beside its rivals."""
-    artifacts = [Artifact(path) for path in (run / "pretrain", *sorted((run / "finetune").iterdir()))]
+    stages = [path for run in runs for path in (run / "pretrain", *sorted((run / "finetune").iterdir()))]
+    artifacts = [Artifact(path) for path in stages]
     finished = [artifact for artifact in artifacts if artifact.manifest().get("complete")]
     machines = {describe_hardware(artifact.manifest()["hardware"]) for artifact in finished}
     versions = finished[0].manifest()["versions"]
@@ -30,11 +31,11 @@ def results(run: Path) -> str:
             f"{versions['transformers']}, Python {versions['python']}; seed {finished[0].manifest()['seed']}), "
             "all on held-out data:",
             "",
-            "| | minutes | metric | model (95 %) | beside it |",
-            "|---|---:|---|---:|---|",
+            "| | data | minutes | metric | model (95 %) | beside it |",
+            "|---|---|---:|---|---:|---|",
             *rows,
             "",
-            *_preparation(run),
+            *_preparation(runs[0]),
             *(lost or ["The model beats every row beside it."]),
         ]
     )
@@ -49,23 +50,29 @@ def _preparation(run: Path) -> Iterator[str]:
 
 
 def _rows(artifact: Artifact) -> Iterator[str]:
-    manifest, metrics = artifact.manifest(), artifact.metrics()
-    metric = main_metric(manifest["stage"], metrics["model"])
-    if metric is None or metric.name not in metrics["model"]:
+    """One row for a stage, and one more where macro F1 tells of more than two classes."""
+    manifest, metrics, details = artifact.manifest(), artifact.metrics(), artifact.details()
+    main = main_metric(manifest["stage"], metrics["model"])
+    if main is None or main.name not in metrics["model"]:
         return
+    name, minutes = manifest["stage"].removeprefix("finetune/"), f"{manifest['timings']['seconds'] / 60:.1f}"
+    data = str(manifest["settings"].get("finetune", {}).get("data", "")).removeprefix("installed:")
+    yield f"| {name} | {data} | {minutes} | {_measured(main, metrics, details)} |"
+    if "macro_f1" in metrics["model"] and "f1" not in metrics["model"]:
+        yield f"| | | | {_measured(MainMetric('macro_f1', lower_is_better=False), metrics, details)} |"
+
+
+def _measured(metric: MainMetric, metrics: Metrics, details: Details) -> str:
     rivals = ", ".join(
         f"{words(row)} {number(values[metric.name])}" for row, values in metrics.items() if row != "model"
     )
+    ends = details.get("model", {}).get("intervals", {}).get(metric.name)
+    sure = f" ({number(ends['low'])} to {number(ends['high'])})" if ends else ""
     arrow = "↓" if metric.lower_is_better else "↑"
-    told = intervals(manifest["stage"], artifact.details()).get("model")
-    sure = f" ({told})" if told else ""
-    yield (
-        f"| {manifest['stage'].removeprefix('finetune/')} | {manifest['timings']['seconds'] / 60:.1f} "
-        f"| {words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}**{sure} | {rivals} |"
-    )
+    return f"{words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}**{sure} | {rivals}"
 
 
 if __name__ == "__main__":
-    directory = Path(sys.argv[1])
-    mark = "results" if directory.name == "quickstart" else f"results-{directory.name}"
-    write_between(README, mark, results(directory))
+    directories = [Path(argument) for argument in sys.argv[1:]]
+    mark = "results" if directories[0].name == "quickstart" else f"results-{directories[0].name}"
+    write_between(README, mark, results(directories))
