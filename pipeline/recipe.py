@@ -202,8 +202,9 @@ class Finetune:
     """The column with the output: the label, the target sentence, the summary."""
     label_names: tuple[str, ...] = ()
     """Names of the labels 0, 1, …, or the whole set of names; without it they are read from the data."""
-    problem: Literal["classes", "labels", "grades"] = "classes"
-    """Classification. classes: one label for each text. labels: any number. grades: a number, learnt by regression."""
+    problem: Literal["classes", "labels", "grades", "ordinal"] = "classes"
+    """Classification. classes: one label for each text. labels: any number. grades: a number, learnt by regression.
+    ordinal: one of few numbers, of which the order alone counts."""
     label_separator: str = ","
     """What stands between labels in one cell, where a text may have several."""
     class_weights: Literal["none", "balanced"] = "none"

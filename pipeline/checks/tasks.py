@@ -48,7 +48,7 @@ def _check_classification(section: str, settings: Finetune) -> None:
         "labels with nothing between them cannot be told apart",
         "use one such as ,",
     )
-    grades = settings.problem == "grades"
+    grades = settings.problem in ("grades", "ordinal")
     for name in ("label_names", "choose_threshold") if grades else ():
         require(
             not getattr(settings, name),

@@ -198,14 +198,18 @@ def test_a_column_for_each_label(cells: dict[str, Any], labels: list[str]) -> No
             list(task.examples([row]))
 
 
-def test_grades_are_learnt_as_numbers_and_pipelines_say_the_same(tmp_path: Path) -> None:
+def _graded(count: int) -> list[dict[str, Any]]:
+    """Three sentences, of which 0 to 3 are good."""
     chance = random.Random(0)
-    rows = [
+    return [
         {"text": " ".join(sentence((BAD, GOOD)[m < n % 4], n, chance) for m in range(3)), "label": n % 4 + 1}
-        for n in range(600)
+        for n in range(count)
     ]
+
+
+def test_grades_are_learnt_as_numbers_and_pipelines_say_the_same(tmp_path: Path) -> None:
     start = publish("bert", tmp_path / "base")
-    data = write_rows(tmp_path / "a.jsonl", rows)
+    data = write_rows(tmp_path / "a.jsonl", _graded(600))
     metrics, lines = train(start, data, tmp_path / "out", problem="grades", steps=120)
     model = metrics["model"]
     assert model["rmse"] < 0.5 < 1 < metrics["mean_grade"]["rmse"]
@@ -218,6 +222,38 @@ def test_grades_are_learnt_as_numbers_and_pipelines_say_the_same(tmp_path: Path)
     assert metrics["mean_grade"]["pearson"] == 0
     found = [entry["score"] for entry in _classifier(tmp_path / "out")(_inputs(lines))]
     assert [min(max(score, 1), 4) for score in found] == pytest.approx(said, abs=1e-5)
+
+
+def test_ordinal_grades_are_learnt_by_their_order_and_pipelines_say_the_same(tmp_path: Path) -> None:
+    uneven = [{**row, "label": (-1, 0, 0.5, 40)[row["label"] - 1]} for row in _graded(600)]
+    start, data = publish("bert", tmp_path / "base"), write_rows(tmp_path / "a.jsonl", uneven)
+    metrics, lines = train(start, data, tmp_path / "out", problem="ordinal", steps=160)
+    model = metrics["model"]
+    assert model["accuracy"] > 0.85 > 0.5 > metrics["mean_grade"]["accuracy"] and 0 <= model["ece"] < 0.2
+    truth, said, grades = ([line[name] for line in lines] for name in ("label", "prediction", "grade"))
+    assert model["accuracy"] == pytest.approx(accuracy_score(list(map(str, truth)), list(map(str, grades))))
+    assert model["mae"] == pytest.approx(mean_absolute_error(truth, said))
+    assert all(-1 <= value <= 40 for value in said) and set(grades) == {-1, 0, 0.5, 40}
+    classify = _classifier(tmp_path / "out")
+    for found, line in zip(classify(_inputs(lines), top_k=None), lines, strict=True):
+        likely = {entry["label"].removeprefix("above "): entry["score"] for entry in found}
+        assert likely == pytest.approx(line["above"], abs=1e-5)
+        steps = {"-1": 1, "0": 0.5, "0.5": 39.5}
+        assert sum(steps[grade] * likely[grade] for grade in steps) - 1 == pytest.approx(
+            line["prediction"], abs=1e-3
+        )
+        close = any(abs(chance - 0.5) < 1e-5 for chance in likely.values())
+        assert close or line["grade"] == [-1, 0, 0.5, 40][sum(c >= 0.5 for c in likely.values())]
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"), [(range(60), "60 different grades"), ([3] * 60, "have the grade 3")]
+)
+def test_ordinal_grades_are_few_and_more_than_one(labels: Any, said: str) -> None:
+    task = task_named("sentiment", Finetune(problem="ordinal", data="a.csv"))
+    examples = list(task.examples(Row({"text": f"film {n}", "label": n}, "row") for n in labels))
+    with pytest.raises(GroundupError, match=said):
+        task.check(examples, examples)
 
 
 def test_many_grades_are_a_scale_and_words_are_none(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Problem, named, texts_of
 
-_MOST_GRADES = 20
+MOST_GRADES = 20
 """Different grades; with more, the scale is taken for a continuous one."""
 
 
@@ -37,7 +37,7 @@ class Grades(Problem):
 
     def check(self, train: Sequence[Example], held_out: Sequence[Example]) -> None:
         """At least two different grades."""
-        if len(_grades(train)) < 2:
+        if len(grades_of(train)) < 2:
             raise GroundupError(
                 self.settings.data,
                 f"all {len(train)} training rows have the grade {train[0].fields['label']:g}",
@@ -46,8 +46,8 @@ class Grades(Problem):
 
     def model_config(self, train: Sequence[Example]) -> dict[str, Any]:
         """``grades``: all of them where they are few, else the lowest and the highest."""
-        there = _grades(train)
-        is_continuous = len(there) > _MOST_GRADES
+        there = grades_of(train)
+        is_continuous = len(there) > MOST_GRADES
         return {
             **named(["grade"]),
             "problem_type": "regression",
@@ -55,7 +55,7 @@ class Grades(Problem):
             "continuous": is_continuous,
         }
 
-    def target(self, label: Any, config: Any) -> float:
+    def target(self, label: Any, config: Any) -> Any:
         """The grade."""
         return float(label)
 
@@ -101,8 +101,8 @@ class Grades(Problem):
 
         from pipeline.evaluate.tfidf import TfIdf
 
-        there = _grades(train)
-        grades = there if len(there) <= _MOST_GRADES else []
+        there = grades_of(train)
+        grades = there if len(there) <= MOST_GRADES else []
         features = TfIdf(texts_of(train))
         line = Ridge(alpha=1.0).fit(features.of(texts_of(train)), [e.fields["label"] for e in train])
         found = line.predict(features.of(texts_of(held_out))).clip(there[0], there[-1]).tolist()
@@ -113,8 +113,8 @@ class Grades(Problem):
         }
 
 
-def _grades(examples: Sequence[Example]) -> list[float]:
-    """Different ones, ascending."""
+def grades_of(examples: Sequence[Example]) -> list[float]:
+    """The different ones, ascending."""
     return sorted({e.fields["label"] for e in examples})
 
 
