@@ -219,6 +219,20 @@ def test_without_a_name_the_task_is_a_merged_stock_model(kind: str, people: Path
     assert _sums(where / "runs" / "people" / "adapters") == _sums(people / "runs" / "people" / "adapters")
 
 
+def test_a_language_model_that_keeps_its_tokens_takes_an_adapter_in_bfloat16(
+    people: Path, tmp_path: Path
+) -> None:
+    pairs = [{"source": f"film of day {n}", "target": f"day {n}"} for n in range(40)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    data = ["--data", str(tmp_path / "pairs.jsonl"), "--text-column", "source", "--label-column", "target"]
+    quick = ["--finetune.steps", "2", "--finetune.max-tokens", "32", "--finetune.max-new-tokens", "2"]
+    kind = ["--finetune.adapter.kind", "lora", "--finetune.precision", "bfloat16"]
+    at = ["--recipe", str(people / "people.py"), "--runs", str(tmp_path)]
+    assert main(["finetune", "--task", "translation", *data, *quick, *kind, *at]) == 0
+    stage = Artifact(tmp_path / "people" / "finetune" / "translation")
+    assert stage.metrics()["model"]["trainable"] < stage.metrics()["model"]["parameters"]
+
+
 def test_settings_come_back_from_a_manifest() -> None:
     settings = Finetune(adapter=Adapter(kind="dora", name="anna", targets=("q_proj",)), betas=(0.8, 0.9))
     assert from_settings(Finetune, json.loads(json.dumps(as_settings(settings)))) == settings

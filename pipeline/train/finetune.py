@@ -207,8 +207,6 @@ class Bench:
         say(f"{self.task.name} {row}: {choice}")
         if choice.attention == "eager":  # else transformers' choice for the family stands
             set_attention(model, "eager")
-        if choice.bfloat16 and settings.adapter.method != "none":
-            hold_in_bfloat16(model)
         use_physical_cores()
         set_seed(self.seed)
         made = training_arguments(
@@ -221,7 +219,7 @@ class Bench:
         )
         data = MicroBatches(self.features, lengths, settings.steps, settings.global_batch, most, self.seed)
         made.per_device_train_batch_size, made.gradient_accumulation_steps = 1, data.count
-        return trainer_for(
+        trainer = trainer_for(
             model,
             self.features[0],
             self.task.loss(model.config),
@@ -236,6 +234,9 @@ class Bench:
             ],
             meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
         )
+        if choice.bfloat16 and settings.adapter.method != "none":
+            hold_in_bfloat16(model)  # now that the output layer has been tried, without autocast
+        return trainer
 
     def _save(self, model: PreTrainedModel, predictions: Sequence[Prediction], checkpoints: Path) -> None:
         with self.out.writing() as beside:
