@@ -83,7 +83,7 @@ publish: setup
 	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 lint: setup
 	$(BIN)/ruff check

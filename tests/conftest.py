@@ -12,6 +12,8 @@ import pytest
 
 from tests.command_line import Groundup, run_groundup
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # beside others, one for each core; read when torch is first imported
+    os.environ["OMP_NUM_THREADS"] = "1"
 # As the command line does in a process of its own; read when transformers is first imported.
 os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
 
