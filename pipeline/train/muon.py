@@ -11,7 +11,7 @@ import torch
 class Float32Muon(torch.optim.Muon):
     """``torch.optim.Muon`` (Jordan et al., 2024) whose orthogonalisation is in float32; "original" rates.
 
-    On a CPU without bfloat16 products torch's takes several times as long as the forward and backward pass together.
+    On a CPU without bfloat16 products torch's takes far longer.
     """
 
     @torch.no_grad()
