@@ -16,14 +16,14 @@ from pipeline.launch import check_launch
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
-from pipeline.recipe import Dpo, Finetune, Grpo, Recipe
+from pipeline.recipe import ALIGNED, Dpo, Finetune, Grpo, Recipe
 from pipeline.settings import as_settings, fingerprint
 from pipeline.startup import work_ended
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
 
-_FINETUNE, _ADAPTERS = "finetune/", "adapters/"
+_FINETUNE, _ADAPTERS, _ALIGN = "finetune/", "adapters/", "align/"
 _DECONTAMINATED = "decontaminated.json"
 
 Metrics = Mapping[str, Mapping[str, Any]]
@@ -31,7 +31,9 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def stage_of(task: str, settings: Finetune | None = None) -> str:
-    """The stage that fine-tunes for a task; adapters with names have one each, beside the task's."""
+    """The stage that fine-tunes for a task, one for each adapter with a name; or that of dpo or grpo."""
+    if task in ALIGNED:
+        return f"{_ALIGN}{task}"
     name = settings.adapter.name if settings else ""
     return f"{adapters_of(task)}/{name}" if name else f"{_FINETUNE}{task}"
 
@@ -46,6 +48,11 @@ def task_of(stage: str) -> str:
     if stage.startswith(_ADAPTERS):
         return stage.removeprefix(_ADAPTERS).rpartition("/")[0]
     return stage.removeprefix(_FINETUNE) if stage.startswith(_FINETUNE) else ""
+
+
+def method_of(stage: str) -> str:
+    """What a stage aligns by, dpo or grpo; none for other stages."""
+    return stage.removeprefix(_ALIGN) if stage.startswith(_ALIGN) else ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class Run:
         return Artifact(self.path / stage)
 
     def stage_of(self, task: str) -> str:
-        """The stage that fine-tunes for a task, with the adapter that the recipe names."""
+        """The stage that fine-tunes for a task, with the adapter that the recipe names; or dpo's or grpo's."""
         return stage_of(task, self.recipe.tasks.get(task))
 
     def stages(self) -> dict[str, Stage]:
@@ -290,6 +297,8 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
 
 def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
+    from pipeline.sources.base import REASONING_GYM
+
     recipe = run.recipe
     chat = recipe.tasks.get("chat")
     own = run.stage_of("chat") if chat else "pretrain"
@@ -322,11 +331,11 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
 
     named = (settings.data,) if isinstance(settings, Dpo) else settings.data
     return Stage(
-        name=f"align/{method}",
+        name=stage_of(method),
         needs=() if settings.model else (own,),
         settings={"seed": recipe.seed, "held_out": recipe.held_out, method: settings},
         work=work,
-        data=tuple(spec for spec in named if not spec.startswith("reasoning-gym:")),
+        data=tuple(spec for spec in named if not spec.startswith(REASONING_GYM)),
         every_process=True,
         check=check,
     )

@@ -13,7 +13,7 @@ import tyro
 
 from pipeline.errors import GroundupError, nearest
 from pipeline.overrides import differences
-from pipeline.recipe import Finetune, Recipe
+from pipeline.recipe import ALIGNED, Finetune, Recipe
 from pipeline.recipe_files import load_recipe
 
 if TYPE_CHECKING:
@@ -156,8 +156,9 @@ def _finetune(common: Common, run: Run, _: Nothing) -> None:
 def _align(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
+    from pipeline.stages import method_of
 
-    stages = [stage for stage in run.stages() if stage.startswith("align/")]
+    stages = [stage for stage in run.stages() if method_of(stage)]
     if not stages:
         raise GroundupError(
             f"recipe '{run.recipe.name}'",
@@ -172,12 +173,12 @@ def _align(common: Common, run: Run, _: Nothing) -> None:
 def _everything(common: Common, run: Run, options: Nothing) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
-    from pipeline.stages import task_of
+    from pipeline.stages import method_of, task_of
 
     refuse_wrong_data(run, list(run.recipe.tasks))
     for stage in run.stages():
         artifact = run.finish(stage)
-        if stage == "pretrain" or stage.startswith("align/") or task_of(stage):
+        if stage == "pretrain" or method_of(stage) or task_of(stage):
             print_metrics(artifact)
     _report(common, run, options)
 
@@ -209,7 +210,8 @@ def _command(common: Common, recipe: Recipe) -> str:
 def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.measure import measure_run
 
-    measure_run(run, chosen_tasks(common, run.recipe) if common.task else [])
+    named = [common.task] if common.task in ALIGNED else chosen_tasks(common, run.recipe)
+    measure_run(run, named if common.task else [])
 
 
 def _harness(common: Common, run: Run, options: Harness) -> None:

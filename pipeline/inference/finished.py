@@ -35,10 +35,9 @@ def finished_artifact(run: Run, task: str) -> Artifact:
     Raises:
         GroundupError: when it is not finished.
     """
-    is_aligned = task in ALIGNED
-    artifact = run.artifact(f"align/{task}" if is_aligned else run.stage_of(task) if task else "pretrain")
+    artifact = run.artifact(run.stage_of(task) if task else "pretrain")
     if not artifact.manifest().get("complete"):
-        verb = "align" if is_aligned else f"finetune TASK={task}" if task else "pretrain"
+        verb = "align" if task in ALIGNED else f"finetune TASK={task}" if task else "pretrain"
         raise GroundupError(str(artifact.path), "there is no finished model", f"run make {verb}")
     return artifact
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import write_json
+from pipeline.artifacts import PREDICTIONS, read_json_lines, write_json
 from pipeline.errors import GroundupError
 from pipeline.inference.finished import finished
-from pipeline.recipe import Model, Pretrain
+from pipeline.recipe import ALIGNED, Dpo, Grpo, Model, Pretrain
 from pipeline.settings import from_settings
-from pipeline.stages import task_of
+from pipeline.stages import method_of, task_of
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
@@ -26,7 +26,7 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
     Raises:
         GroundupError: when nothing is finished.
     """
-    names = ["pretrain", *map(run.stage_of, run.recipe.tasks)]
+    names = ["pretrain", *map(run.stage_of, (*run.recipe.tasks, *ALIGNED))]
     wanted = [run.stage_of(task) for task in tasks] or names
     there = [name for name in wanted if run.artifact(name).manifest().get("complete")]
     if not there:
@@ -35,12 +35,42 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
         )
     results = {}
     for name in there:
-        artifact, task = run.artifact(name), task_of(name)
-        now = measure_pretrained(run) if name == "pretrain" else measure_task(run, task)
-        results[name] = now
-        _print(name, artifact.metrics()["model"], now)
+        now = results[name] = _measured(run, name)
+        _print(name, run.artifact(name).metrics()["model"], now)
     write_json(run.path / EVALUATION, results)
     print(f"→ {run.path / EVALUATION}")
+
+
+def _measured(run: Run, stage: str) -> dict[str, float]:
+    if stage == "pretrain":
+        return measure_pretrained(run)
+    return measure_aligned(run, method_of(stage)) if method_of(stage) else measure_task(run, task_of(stage))
+
+
+def measure_aligned(run: Run, method: str) -> dict[str, float]:
+    """Scores of an aligned model on the held-out pairs or problems, beside what it started from where that counts.
+
+    Args:
+        run: whose stage ``align/METHOD`` is complete.
+        method: dpo or grpo.
+    """
+    from pipeline.model.machine import on_device
+    from pipeline.model.published import load_model, load_tokenizer
+    from pipeline.train.align import dpo, grpo
+    from pipeline.train.align.bench import BEFORE
+    from pipeline.train.align.problems import read_problems
+
+    artifact = run.artifact(run.stage_of(method))
+    made, path = artifact.manifest()["settings"], str(artifact.path)
+    model, tokenizer = on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
+    if method == "grpo":
+        problems = from_settings(Grpo, made["grpo"])
+        _, asked = read_problems(problems, made["seed"])
+        return grpo.statistics_of(grpo.answers(model, tokenizer, asked, problems)).score()
+    pairs = from_settings(Dpo, made["dpo"])
+    held_out = dpo.read_pairs(pairs, made["held_out"], made["seed"]).held_out
+    before = [line[BEFORE] for line in read_json_lines(artifact.path / PREDICTIONS)]
+    return dpo.statistics_of(dpo.likelihoods(model, tokenizer, held_out, pairs), before, pairs.beta).score()
 
 
 def measure_task(run: Run, name: str) -> dict[str, Any]:

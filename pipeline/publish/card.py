@@ -20,7 +20,7 @@ from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.report.tables import columns, heading, words
 from pipeline.settings import as_settings
-from pipeline.stages import Run, task_of
+from pipeline.stages import Run, method_of, task_of
 
 _LM_EVAL = "https://github.com/EleutherAI/lm-evaluation-harness"
 _HUB_METRICS = {
@@ -41,7 +41,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
 
     Args:
         run: the run that the stage is part of.
-        stage: ``pretrain`` or ``finetune/TASK``, finished.
+        stage: ``pretrain``, ``finetune/TASK`` or ``align/METHOD``, finished.
         repo: name on the Hub, ``user/name``.
 
     Raises:
@@ -75,7 +75,8 @@ def model_card(run: Run, stage: str, repo: str) -> str:
 def card_metadata(facts: Facts, repo: str) -> ModelCardData:
     """What the Hub indexes: language, task, data sets, base model and results."""
     hub_data = [hub_identifier(spec) for manifest in facts.lineage.values() for spec in manifest["data"]]
-    tags = ["groundup", facts.config["model_type"], *([facts.task_name] if facts.task_name else [])]
+    made_for = facts.task_name or facts.method
+    tags = ["groundup", facts.config["model_type"], *([made_for] if made_for else [])]
     return ModelCardData(
         language=facts.run.recipe.language,
         library_name="transformers",
@@ -94,7 +95,7 @@ def _results(facts: Facts) -> list[EvalResult]:
     return [
         EvalResult(
             task_type=facts.pipeline_tag,
-            task_name=facts.task_name or "language modelling",
+            task_name=facts.task_name or facts.method or "language modelling",
             dataset_type=" + ".join(source.identifier for source in sources) or "local",
             dataset_name=" + ".join(source.name for source in sources) or facts.run.recipe.name,
             dataset_split="held-out",
@@ -135,11 +136,14 @@ def reproduce(recipe: Recipe, stage: str, settings: Mapping[str, Any]) -> str:
     declared = resolved(load_recipe(recipe.name)) if packaged else recipe
     task = task_of(stage)
     plain = without_directories(as_settings(declared))
-    own = {**plain, "finetune": plain["tasks"].get(task)}
-    verb = ["finetune", "--task", task] if task else ["pretrain"]
+    own = {**plain, "finetune": plain["tasks"].get(task or "chat")}
+    verb = ["finetune", "--task", task] if task else ["align" if method_of(stage) else "pretrain"]
     words = ["groundup", *verb, "--recipe", recipe.name if packaged else f"{recipe.name}.py"]
     for section, value in settings.items():
-        words += _flags(section, value, own.get(section))
+        flag = (
+            "tasks.chat" if section == "finetune" and not task else section
+        )  # what was aligned stands on it
+        words += _flags(flag, value, own.get(section))
     return shlex.join(words)
 
 

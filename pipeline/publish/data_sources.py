@@ -102,6 +102,12 @@ SOURCES: dict[str, DataSource] = {
         "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
+    "reasoning-gym:": DataSource(
+        "reasoning-gym",
+        "problems with checked answers, made by generators of the package",
+        "https://github.com/open-thought/reasoning-gym",
+        "reasoning-gym",
+    ),
     "hub:HuggingFaceFW/fineweb-edu": DataSource(
         "FineWeb-Edu",
         "educational web pages, filtered from Common Crawl",

@@ -12,9 +12,11 @@ from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
 from pipeline.recipe import Finetune
 from pipeline.settings import from_settings
-from pipeline.stages import Run, task_of
+from pipeline.sources.base import REASONING_GYM
+from pipeline.stages import Run, method_of, task_of
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
+from pipeline.train.align import MAIN_METRICS
 
 BOOKKEEPING = frozenset(
     {
@@ -85,8 +87,13 @@ class Facts:
         return task_of(self.stage)
 
     @property
+    def method(self) -> str:
+        """What it was aligned by, dpo or grpo; empty for other stages."""
+        return method_of(self.stage)
+
+    @property
     def task(self) -> type[Task] | None:
-        """What it was fine-tuned for; None for pre-training."""
+        """What it was fine-tuned for; None for pre-training and aligning."""
         return TASKS.get(self.task_name)
 
     @property
@@ -144,6 +151,8 @@ class Facts:
     @property
     def _judged_by(self) -> tuple[str, bool]:
         """The main metric, and whether less of it is better."""
+        if self.method:
+            return MAIN_METRICS[self.method], False
         return self.task.judged_by(self.measured.keys()) if self.task else ("bits_per_byte", True)
 
     @property
@@ -184,7 +193,8 @@ class Facts:
         """Published weights that training started from; empty when from random ones."""
         for manifest in reversed(self.lineage.values()):
             settings = manifest["settings"]
-            start = settings.get("finetune", {}).get("model") or settings.get("model", {}).get("start")
+            named = [settings.get(group, {}).get("model") for group in ("dpo", "grpo", "finetune")]
+            start = next(filter(None, named), "") or settings.get("model", {}).get("start")
             if start:
                 return str(start)
         return ""
@@ -197,14 +207,14 @@ class Facts:
     @property
     def trained_on(self) -> list[tuple[str, DataSource]]:
         """Stage and source of all data below the model, each source once for a stage."""
-        pairs = [(stage, data_source(spec)) for stage, m in self.lineage.items() for spec in m["data"]]
+        pairs = [(stage, data_source(spec)) for stage, m in self.lineage.items() for spec in _specs(m)]
         return list(dict.fromkeys(pairs))
 
     @property
     def evaluated_on(self) -> list[DataSource]:
         """Sources whose held-out part the metrics are of."""
         held_out = self.manifest["settings"].get("finetune", {}).get("eval_data")
-        below = self.manifest["data"] or self.lineage.get("corpus", {}).get("data", ())
+        below = _specs(self.manifest) or self.lineage.get("corpus", {}).get("data", ())
         specs = [held_out] if held_out else below
         return list(dict.fromkeys(data_source(spec) for spec in specs))
 
@@ -218,3 +228,9 @@ class Facts:
         details = self.artifact.details().get("model", {})
         said = {**details, **details.get("signatures", {})}
         return {name: text for name, text in said.items() if isinstance(text, str) and "\n" not in text}
+
+
+def _specs(manifest: dict[str, Any]) -> list[str]:
+    """All data of a stage: what was read, and the generators of problems."""
+    asked = manifest["settings"].get("grpo", {}).get("data", ())
+    return [*manifest["data"], *(spec for spec in asked if spec.startswith(REASONING_GYM))]

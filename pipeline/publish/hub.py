@@ -17,7 +17,7 @@ from pipeline.artifacts import MANIFEST, METRICS
 from pipeline.errors import GroundupError, first_line
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import without_directories
-from pipeline.stages import Run, stage_of, task_of
+from pipeline.stages import Run, method_of, stage_of, task_of
 
 CARD = "README.md"
 PATTERNS = (
@@ -46,7 +46,7 @@ def publish(run: Run, task: str, repo: str, private: bool, dry_run: bool) -> Non
 
     Args:
         run: the run to take the model from.
-        task: a task, or nothing for the pre-trained model.
+        task: a task, dpo or grpo, or nothing for the pre-trained model.
         repo: ``user/name`` on the Hub.
         private: create the repository as private.
         dry_run: print the card and every file with its size; needs neither a token nor a network.
@@ -103,7 +103,7 @@ def _goes_up(name: str) -> bool:
 def _maker(stage: str) -> str:
     task = task_of(stage)
     if not task:
-        return f"groundup {stage}"
+        return "groundup align" if method_of(stage) else f"groundup {stage}"
     verb = f"groundup finetune --task {task}"
     return verb if stage == stage_of(task) else f"{verb} --adapter {stage.rpartition('/')[2]}"
 

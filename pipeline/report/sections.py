@@ -14,7 +14,7 @@ from pipeline.artifacts import DROPPED, HARNESS, LOG, PREDICTIONS, Artifact, rea
 from pipeline.report.charts import Points, bars, lines, matrix
 from pipeline.report.tables import ABSENT, columns, heading, main_metric, number, verdicts, words
 from pipeline.report.yardsticks import guesses
-from pipeline.stages import task_of
+from pipeline.stages import method_of, task_of
 
 _EXAMPLES = 5
 _RIGHT = 3
@@ -223,7 +223,7 @@ def section(name: str, artifact: Artifact) -> Section:
     kinds = {"corpus": CorpusSection, "pretrain": PretrainSection}
     if name.startswith(f"{HARNESS}/"):
         return HarnessSection(name, artifact)
-    kind = TaskSection if task_of(name) or name.startswith("align/") else kinds.get(name, Section)
+    kind = TaskSection if task_of(name) or method_of(name) else kinds.get(name, Section)
     return kind(name, artifact)
 
 

@@ -44,8 +44,6 @@ METRIC_NAMES = {
     "co2_grams": "g of CO₂",
 }
 """Metrics whose name is not their key in words."""
-_ALIGNED = {"align/dpo": "reward_accuracy", "align/grpo": "accuracy"}
-"""What a model is compared by with itself before it was aligned."""
 ABSENT = "–"
 _MODEL = "model"
 _WIDE = 10_000
@@ -71,13 +69,14 @@ class MainMetric:
 
 def main_metric(stage: str, metrics: Iterable[str] = ()) -> MainMetric | None:
     """The metric that a stage is judged by, by the metrics that its rows have; None where nothing competes."""
-    from pipeline.stages import task_of
+    from pipeline.stages import method_of, task_of
     from pipeline.tasks import TASKS
+    from pipeline.train.align import MAIN_METRICS
 
     if stage == "pretrain":
         return MainMetric("bits_per_byte", lower_is_better=True)
-    if stage in _ALIGNED:
-        return MainMetric(_ALIGNED[stage], lower_is_better=False)
+    if method := method_of(stage):
+        return MainMetric(MAIN_METRICS[method], lower_is_better=False)
     task = TASKS.get(task_of(stage))
     return MainMetric(*task.judged_by(set(metrics))) if task else None
 

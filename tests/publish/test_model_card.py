@@ -13,10 +13,16 @@ from pipeline.artifacts import write_json
 from pipeline.cli import _settings
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import data_source, without_directories
+from pipeline.recipe import Grpo
 from pipeline.recipe_files import RECIPES, load_recipe
-from pipeline.stages import Run
+from pipeline.stages import Run, _finish
 from pipeline.verbs import VERBS
-from tests.publish.finished_run import PRETRAIN_METRICS, SENTIMENT_METRICS, write_run
+from tests.publish.finished_run import PRETRAIN_METRICS, SENTIMENT_METRICS, save, write_run
+
+ALIGNED_METRICS = {
+    "model": {"accuracy": 0.5, "reward": 0.625, "examples": 16, "seconds": 2.5},
+    "before": {"accuracy": 0.25, "reward": 0.25, "examples": 16},
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +55,36 @@ def test_pretraining_is_published_as_text_generation(run: Run) -> None:
     assert data.pipeline_tag == "text-generation"
     values = {result.metric_type: result.metric_value for result in data.eval_results or []}
     assert values == {name: PRETRAIN_METRICS["model"][name] for name in ("bits_per_byte", "loss")}
+
+
+def test_an_aligned_model_names_its_problems_and_what_it_was_before(tiny: Path, tmp_path: Path) -> None:
+    problems = ("reasoning-gym:chain_sum?max_terms=3",)
+    recipe = dataclasses.replace(load_recipe(str(tiny)), grpo=Grpo(data=problems, steps=7))
+    aligned = write_run(recipe, tmp_path)
+    for name, metrics in (("finetune/chat", PRETRAIN_METRICS), ("align/grpo", ALIGNED_METRICS)):
+        stage = aligned.stages()[name]
+        _finish(
+            aligned,
+            dataclasses.replace(stage, work=lambda out, m=metrics: save(out, "AutoModelForCausalLM", m)),
+        )
+    card = model_card(aligned, "align/grpo", "user/sums")
+    data = ModelCard(card).data
+    results = {result.metric_name: result.metric_value for result in data.eval_results or []}
+    assert results == {"Accuracy": 0.5, "Reward": 0.625}
+    assert {r.dataset_name for r in data.eval_results or []} == {"reasoning-gym"}
+    assert (data.pipeline_tag, data.tags) == ("text-generation", ["groundup", "qwen3", "grpo"])
+    assert "tuned by **GRPO**" in card and "| before | 0.25 | 0.25 |" in card
+    assert "| align/grpo | [reasoning-gym](https://github.com/open-thought/reasoning-gym) |" in card
+    assert "| finetune/chat | chats.jsonl |" in card and "By accuracy the model beats every row" in card
+    (command,) = [line for line in card.splitlines() if line.startswith("groundup align")]
+    assert shlex.split(command)[:4] == ["groundup", "align", "--recipe", "tiny.py"]
+    elsewhere = Run(load_recipe(str(tiny)), tmp_path)
+    (told,) = [
+        line
+        for line in model_card(elsewhere, "align/grpo", "user/sums").splitlines()
+        if "groundup align" in line
+    ]
+    assert {"--grpo.data", problems[0], "--grpo.steps"} <= set(shlex.split(told)) and "--finetune" not in told
 
 
 def test_body_says_which_rows_win(run: Run) -> None:

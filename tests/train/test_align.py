@@ -28,7 +28,7 @@ from pipeline.sources import Row
 from pipeline.stages import Run
 from pipeline.tokenizer.train import train_tokenizer
 from pipeline.train.align.bench import Bench
-from pipeline.train.align.dpo import _likelihoods, dpo, pairs, read_pairs, statistics_of
+from pipeline.train.align.dpo import dpo, likelihoods, pairs, read_pairs, statistics_of
 from pipeline.train.align.dpo import trainer as dpo_trainer
 from pipeline.train.align.problems import Problem, read_problems
 from tests.command_line import Groundup
@@ -130,7 +130,7 @@ class TestPreferences:
         chosen = [
             pair for row in trainer.train_dataset for pair in train if pair.fields["prompt"] == row["prompt"]
         ]
-        ours = _likelihoods(bench.model(), bench.tokenizer, chosen, settings)
+        ours = likelihoods(bench.model(), bench.tokenizer, chosen, settings)
         for said, row in zip(ours, trainer.train_dataset, strict=True):
             assert said["chosen_logp"] == pytest.approx(
                 row["ref_chosen_logps"], rel=0.02
@@ -300,3 +300,17 @@ def test_the_command_line_aligns_and_prints_both_rows(
     table = done.stdout.partition("align/dpo: finished")[2]
     assert "reward_accuracy" in table and "before" in table and "model" in table
     assert (tmp_path / "tiny" / "align" / "dpo" / "model.safetensors").is_file()
+    again = groundup("evaluate", "--task", "dpo", "--recipe", tiny, "--runs", tmp_path)
+    assert again.returncode == 0, again.stderr
+    now = json.loads((tmp_path / "tiny" / "evaluation.json").read_text())["align/dpo"]
+    made = Artifact(tmp_path / "tiny" / "align" / "dpo").metrics()["model"]
+    assert now == pytest.approx({name: made[name] for name in now}, abs=1e-4) and "reward_accuracy" in now
+    shown = groundup(
+        "publish", "--task", "dpo", "--repo", "you/kind", "--dry-run", "--recipe", tiny, "--runs", tmp_path
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "tuned by **DPO**" in shown.stdout and "groundup align" in shown.stdout
+    assert (
+        "model.safetensors" in shown.stdout
+        and 'pipeline("text-generation", model="you/kind")' in shown.stdout
+    )

@@ -30,6 +30,7 @@ from pipeline.processes import on_main, say
 from pipeline.recipe import Dpo, Grpo, Watch
 from pipeline.startup import work_ended
 from pipeline.tasks.base import Example, Prediction
+from pipeline.train.align import MAIN_METRICS
 from pipeline.train.arguments import training_arguments
 from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.judging import MODEL, compared
@@ -136,7 +137,6 @@ class Bench:
         measure: Callable[[PreTrainedModel], list[Prediction]],
         trainer: Callable[[PreTrainedModel], Trainer],
         statistics: Callable[[Sequence[Prediction], Sequence[Prediction]], Statistics],
-        metric: str,
     ) -> Metrics:
         """Measure, train, measure again; what was done before an interruption stands.
 
@@ -145,7 +145,6 @@ class Bench:
             measure: a model to one prediction an item.
             trainer: a model to TRL's Trainer of it.
             statistics: of predictions, beside those before the training.
-            metric: the one that before and after are compared by.
 
         Returns:
             Rows ``model`` and ``before``.
@@ -159,7 +158,8 @@ class Bench:
 
         def finish() -> Metrics:
             rows = {name: statistics(said[name], said[BEFORE]) for name in (MODEL, BEFORE)}
-            metrics, details = compared(rows, coarse_enough([i.group for i in items]), self.seed, metric)
+            groups = coarse_enough([i.group for i in items])
+            metrics, details = compared(rows, groups, self.seed, MAIN_METRICS[self.name])
             model = self.model(str(trained))
             with self.out.writing() as beside:
                 model.save_pretrained(beside)

@@ -22,7 +22,6 @@ from pipeline.tasks.base import IGNORED, Example, Prediction
 from pipeline.train.align.bench import Bench, Metrics
 from pipeline.train.examples import Parts, split, without
 
-METRIC = "reward_accuracy"
 _SIDES = ("chosen", "rejected")
 
 
@@ -54,14 +53,12 @@ def dpo(
     bench = Bench.opened("dpo", settings, start, seed, out, watch, settings.max_tokens)
 
     def measure(model: PreTrainedModel) -> list[Prediction]:
-        return _likelihoods(model, bench.tokenizer, parts.held_out, settings)
+        return likelihoods(model, bench.tokenizer, parts.held_out, settings)
 
     def statistics(said: Sequence[Prediction], before: Sequence[Prediction]) -> Statistics:
         return statistics_of(said, before, settings.beta)
 
-    return bench.run(
-        parts.held_out, measure, lambda model: trainer(bench, model, parts.train), statistics, METRIC
-    )
+    return bench.run(parts.held_out, measure, lambda model: trainer(bench, model, parts.train), statistics)
 
 
 def read_pairs(settings: Dpo, share: float, seed: int) -> Parts:
@@ -160,7 +157,7 @@ def trainer(bench: Bench, model: PreTrainedModel, train: Sequence[Example]) -> A
     )
 
 
-def _likelihoods(
+def likelihoods(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, held_out: Sequence[Example], settings: Dpo
 ) -> list[Prediction]:
     """Log-likelihood of both answers to every prompt, in nats, and the tokens of the chosen one."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.artifacts import Artifact
 from pipeline.evaluate.predict import generate_texts
@@ -15,11 +15,9 @@ from pipeline.model.messages import Message
 from pipeline.model.turns import written
 from pipeline.processes import say
 from pipeline.recipe import Grpo, Watch
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Prediction
 from pipeline.train.align.bench import Bench, Metrics
 from pipeline.train.align.problems import Problem, read_problems
-
-METRIC = "accuracy"
 
 
 def grpo(settings: Grpo, start: str, seed: int, out: Artifact, watch: Watch = Watch()) -> Metrics:  # noqa: B008
@@ -44,21 +42,35 @@ def grpo(settings: Grpo, start: str, seed: int, out: Artifact, watch: Watch = Wa
     bench = bench.with_longest(longest + settings.max_new_tokens)
 
     def measure(model: PreTrainedModel) -> list[Prediction]:
-        ids = [written(bench.tokenizer, _asked(settings, problem), ask=True) for problem in held_out]
-        replies = generate_texts(
-            model, bench.tokenizer, ids, settings.max_new_tokens, settings.evaluation_tokens
-        )
-        return [
-            {"prediction": reply, "reward": problem.reward(reply)}
-            for reply, problem in zip(replies, held_out, strict=True)
-        ]
+        return answers(model, bench.tokenizer, held_out, settings)
 
-    def statistics(said: Sequence[Prediction], _: Sequence[Prediction]) -> Statistics:
-        rewards = [p["reward"] for p in said]
-        return means(accuracy=[float(reward >= 1) for reward in rewards], reward=rewards)
+    return bench.run(
+        [problem.example for problem in held_out],
+        measure,
+        lambda model: trainer(bench, model, train),
+        lambda said, _: statistics_of(said),
+    )
 
-    items = [Example({"question": p.question, "answer": p.answer}, p.place, p.question) for p in held_out]
-    return bench.run(items, measure, lambda model: trainer(bench, model, train), statistics, METRIC)
+
+def answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    held_out: Sequence[Problem],
+    settings: Grpo,
+) -> list[Prediction]:
+    """The greedy answer to every problem, and what it is worth."""
+    ids = [written(tokenizer, _asked(settings, problem), ask=True) for problem in held_out]
+    replies = generate_texts(model, tokenizer, ids, settings.max_new_tokens, settings.evaluation_tokens)
+    return [
+        {"prediction": reply, "reward": problem.reward(reply)}
+        for reply, problem in zip(replies, held_out, strict=True)
+    ]
+
+
+def statistics_of(said: Sequence[Prediction]) -> Statistics:
+    """What each answer adds to the metrics."""
+    rewards = [p["reward"] for p in said]
+    return means(accuracy=[float(reward >= 1) for reward in rewards], reward=rewards)
 
 
 def _asked(settings: Grpo, problem: Problem) -> list[Message]:

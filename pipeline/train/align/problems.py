@@ -15,9 +15,10 @@ from pipeline.errors import GroundupError, first_line, nearest
 from pipeline.evaluate.split import normal, position
 from pipeline.recipe import Grpo
 from pipeline.sources import read
+from pipeline.sources.base import REASONING_GYM
 from pipeline.sources.columns import text_column
+from pipeline.tasks.base import Example
 
-_GYM = "reasoning-gym:"
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
@@ -30,6 +31,11 @@ class Problem:
     place: str
     worth: Callable[[str], float]
     """Of an answer: 1 when right, down to 0."""
+
+    @property
+    def example(self) -> Example:
+        """What is written down of it beside an answer."""
+        return Example({"question": self.question, "answer": self.answer}, self.place, self.question)
 
     def reward(self, reply: str) -> float:
         """What a reply is worth: by what it has between the last answer tags, or the whole of it without such tags."""
@@ -60,7 +66,7 @@ def read_problems(settings: Grpo, seed: int) -> tuple[list[Problem], list[Proble
 
 
 def _problems(spec: str, count: int, seed: int) -> Iterator[Problem]:
-    if spec.startswith(_GYM):
+    if spec.startswith(REASONING_GYM):
         yield from _generated(spec, count, seed)
         return
     for row in read(spec):
@@ -90,7 +96,7 @@ def _generator(spec: str, count: int, seed: int) -> Any:
         raise GroundupError(spec, "reasoning-gym is not installed", "make setup-reasoning installs it")
     from reasoning_gym.factory import DATASETS, create_dataset
 
-    name, _, options = spec.removeprefix(_GYM).partition("?")
+    name, _, options = spec.removeprefix(REASONING_GYM).partition("?")
     if name not in DATASETS:
         raise GroundupError(spec, f"reasoning-gym has no generator '{name}'", nearest(name, DATASETS))
     given = {key: _value(text) for key, text in parse_qsl(options, keep_blank_values=True)}
