@@ -29,7 +29,7 @@ class Common:
     runs: Path = Path("runs")
     """Directory for run directories."""
     task: str = ""
-    """A task of the recipe; all means every one."""
+    """A task of the recipe; all means every one. Where a finished model is named, dpo and grpo too."""
 
 
 @dataclass(frozen=True)

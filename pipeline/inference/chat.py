@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError
-from pipeline.inference.finished import finished_artifact
+from pipeline.inference.finished import finished_artifact, stock_model
 from pipeline.model.special_tokens import converses, harmless
 from pipeline.stages import stage_of
 
@@ -101,12 +101,9 @@ class Speaker:
         Raises:
             GroundupError: when the model does not generate text.
         """
-        from pipeline.model.machine import on_device
-        from pipeline.model.published import load_model, load_tokenizer
-
         _check_generates(artifact)
-        model = on_device(load_model(str(artifact.path), "AutoModelForCausalLM"))
-        return cls(model.eval(), load_tokenizer(str(artifact.path)))
+        model, tokenizer = stock_model(artifact)
+        return cls(model.eval(), tokenizer)
 
     @classmethod
     def adapted(cls, run: Run, task: str, name: str) -> Speaker:

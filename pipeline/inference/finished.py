@@ -42,6 +42,15 @@ def finished_artifact(run: Run, task: str) -> Artifact:
     return artifact
 
 
+def stock_model(artifact: Artifact) -> tuple[Any, Any]:
+    """The causal model of a finished stage and its tokenizer."""
+    from pipeline.model.machine import on_device
+    from pipeline.model.published import load_model, load_tokenizer
+
+    path = str(artifact.path)
+    return on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
+
+
 def finished(run: Run, name: str) -> Finished:
     """A task's model, with the adapter that its settings name.
 

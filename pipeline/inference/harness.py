@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import DETAILS, HARNESS, PREDICTIONS, Artifact, write_json, write_json_lines
 from pipeline.errors import GroundupError, first_line
-from pipeline.inference.finished import finished, finished_artifact
+from pipeline.inference.finished import finished, finished_artifact, stock_model
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
 from pipeline.recipe import ALIGNED, Finetune
@@ -167,16 +167,13 @@ def _results(model: Any, tokenizer: Any, tasks: list[Any], **options: Any) -> Ma
 
 def _loaded(run: Run, task: str, measured: Artifact) -> tuple[Any, Any]:
     from pipeline.model.adapters import merged
-    from pipeline.model.machine import on_device
-    from pipeline.model.published import load_model, load_tokenizer
 
     if task and task not in ALIGNED:
         made = finished(run, task)
         # lm-eval ties weights, which those under an adapter cannot be
         model = merged(made.model) if made.task.settings.adapter.name else made.model
         return model, made.tokenizer
-    path = str(measured.path)
-    return on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
+    return stock_model(measured)
 
 
 def _asked(results: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.artifacts import PREDICTIONS, read_json_lines, write_json
+from pipeline.artifacts import PREDICTIONS, Artifact, read_json_lines, write_json
 from pipeline.errors import GroundupError
-from pipeline.inference.finished import finished
+from pipeline.inference.finished import finished, finished_artifact, stock_model
 from pipeline.recipe import ALIGNED, Dpo, Grpo, Model, Pretrain
 from pipeline.settings import from_settings
 from pipeline.stages import method_of, task_of
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
+    from pipeline.tasks.base import Example
 
 EVALUATION = "evaluation.json"
 
@@ -23,15 +24,21 @@ def measure_run(run: Run, tasks: Sequence[str]) -> None:
 
     Writes ``evaluation.json`` into the run's directory: for each stage the metrics measured now.
 
+    Args:
+        run: whose models.
+        tasks: that they were fine-tuned for, or dpo or grpo; none means every model.
+
     Raises:
-        GroundupError: when nothing is finished.
+        GroundupError: when nothing is finished, or an aligned model was measured on other examples.
     """
     names = ["pretrain", *map(run.stage_of, (*run.recipe.tasks, *ALIGNED))]
     wanted = [run.stage_of(task) for task in tasks] or names
     there = [name for name in wanted if run.artifact(name).manifest().get("complete")]
     if not there:
         raise GroundupError(
-            str(run.path), "there is no finished model to measure", "run make pretrain or make finetune"
+            str(run.path),
+            "there is no finished model to measure",
+            "run make pretrain, make finetune or make align",
         )
     results = {}
     for name in there:
@@ -51,26 +58,46 @@ def measure_aligned(run: Run, method: str) -> dict[str, float]:
     """Scores of an aligned model on the held-out pairs or problems, beside what it started from where that counts.
 
     Args:
-        run: whose stage ``align/METHOD`` is complete.
+        run: where it was aligned.
         method: dpo or grpo.
+
+    Raises:
+        GroundupError: when it is not finished, or the held-out part is another one by now.
     """
-    from pipeline.model.machine import on_device
-    from pipeline.model.published import load_model, load_tokenizer
     from pipeline.train.align import dpo, grpo
     from pipeline.train.align.bench import BEFORE
     from pipeline.train.align.problems import read_problems
 
-    artifact = run.artifact(run.stage_of(method))
-    made, path = artifact.manifest()["settings"], str(artifact.path)
-    model, tokenizer = on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
+    artifact = finished_artifact(run, method)
+    made = artifact.manifest()["settings"]
     if method == "grpo":
         problems = from_settings(Grpo, made["grpo"])
         _, asked = read_problems(problems, made["seed"])
-        return grpo.statistics_of(grpo.answers(model, tokenizer, asked, problems)).score()
+        _recorded(artifact, [problem.example for problem in asked])
+        return grpo.statistics_of(grpo.answers(*stock_model(artifact), asked, problems)).score()
     pairs = from_settings(Dpo, made["dpo"])
     held_out = dpo.read_pairs(pairs, made["held_out"], made["seed"]).held_out
-    before = [line[BEFORE] for line in read_json_lines(artifact.path / PREDICTIONS)]
-    return dpo.statistics_of(dpo.likelihoods(model, tokenizer, held_out, pairs), before, pairs.beta).score()
+    before = [line[BEFORE] for line in _recorded(artifact, held_out)]
+    said = dpo.likelihoods(*stock_model(artifact), held_out, pairs)
+    return dpo.statistics_of(said, before, pairs.beta).score()
+
+
+def _recorded(artifact: Artifact, held_out: Sequence[Example]) -> list[dict[str, Any]]:
+    """What was said of each of these examples when the model was made.
+
+    Raises:
+        GroundupError: when it was said of others.
+    """
+    file = artifact.path / PREDICTIONS
+    lines = read_json_lines(file)
+    told = [{name: line.get(name) for name in one.fields} for one, line in zip(held_out, lines, strict=False)]
+    if len(lines) != len(held_out) or told != [one.fields for one in held_out]:
+        raise GroundupError(
+            str(file),
+            "the data hold out other examples by now than those that the model was measured on",
+            "bring the data back as they were, or run make align again",
+        )
+    return lines
 
 
 def measure_task(run: Run, name: str) -> dict[str, Any]:
@@ -89,8 +116,6 @@ def measure_pretrained(run: Run) -> dict[str, float]:
 
     from pipeline.evaluate.bits import bits_per_byte
     from pipeline.evaluate.predict import forward_batches
-    from pipeline.model.machine import on_device
-    from pipeline.model.published import load_model, load_tokenizer
     from pipeline.train.blocks import EvaluationRows
     from pipeline.train.loss import row_losses
 
@@ -98,8 +123,8 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     settings, shape = from_settings(Pretrain, made["pretrain"]), from_settings(Model, made["model"])
     if not settings.steps:
         return {}
-    path, shards = str(run.artifact("pretrain").path), run.artifact("tokenizer").path / "shards"
-    model, tokenizer = on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
+    shards = run.artifact("tokenizer").path / "shards"
+    model, tokenizer = stock_model(run.artifact("pretrain"))
     rows = EvaluationRows(
         shards / "validation", shape.context, settings.evaluation_tokens, tokenizer.pad_token_id
     )

@@ -62,7 +62,9 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         facts=facts,
         repo=repo,
         title=repo.rpartition("/")[2],
-        code=usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads),
+        code=usage(
+            repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads, facts.instruction
+        ),
         command=reproduce(run.recipe, stage, facts.settings),
         hardware=describe_hardware(facts.manifest["hardware"]),
     )
@@ -75,8 +77,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
 def card_metadata(facts: Facts, repo: str) -> ModelCardData:
     """What the Hub indexes: language, task, data sets, base model and results."""
     hub_data = [hub_identifier(spec) for manifest in facts.lineage.values() for spec in manifest["data"]]
-    made_for = facts.task_name or facts.method
-    tags = ["groundup", facts.config["model_type"], *([made_for] if made_for else [])]
+    tags = ["groundup", facts.config["model_type"], *filter(None, [facts.task_name or facts.method])]
     return ModelCardData(
         language=facts.run.recipe.language,
         library_name="transformers",
@@ -138,12 +139,13 @@ def reproduce(recipe: Recipe, stage: str, settings: Mapping[str, Any]) -> str:
     plain = without_directories(as_settings(declared))
     own = {**plain, "finetune": plain["tasks"].get(task or "chat")}
     verb = ["finetune", "--task", task] if task else ["align" if method_of(stage) else "pretrain"]
+    if method_of(stage) and "finetune" in settings and "chat" not in plain["tasks"]:
+        verb += ["--task", "chat"]  # which declares it
     words = ["groundup", *verb, "--recipe", recipe.name if packaged else f"{recipe.name}.py"]
     for section, value in settings.items():
-        flag = (
-            "tasks.chat" if section == "finetune" and not task else section
-        )  # what was aligned stands on it
-        words += _flags(flag, value, own.get(section))
+        # what is aligned stands on what was fine-tuned for chat
+        name = "tasks.chat" if section == "finetune" and not task else section
+        words += _flags(name, value, own.get(section))
     return shlex.join(words)
 
 

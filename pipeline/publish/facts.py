@@ -10,13 +10,13 @@ from pipeline.artifacts import HARNESS, Artifact, read_json
 from pipeline.model.published import PACKAGED_MODELS
 from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
-from pipeline.recipe import Finetune
+from pipeline.recipe import ALIGNED, Finetune, Grpo
+from pipeline.report.tables import MainMetric, main_metric
 from pipeline.settings import from_settings
 from pipeline.sources.base import REASONING_GYM
 from pipeline.stages import Run, method_of, task_of
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
-from pipeline.train.align import MAIN_METRICS
 
 BOOKKEEPING = frozenset(
     {
@@ -146,23 +146,23 @@ class Facts:
 
     @property
     def main_metric(self) -> str:
-        return self._judged_by[0]
+        return self._judged_by.name
 
     @property
-    def _judged_by(self) -> tuple[str, bool]:
-        """The main metric, and whether less of it is better."""
-        if self.method:
-            return MAIN_METRICS[self.method], False
-        return self.task.judged_by(self.measured.keys()) if self.task else ("bits_per_byte", True)
+    def _judged_by(self) -> MainMetric:
+        found = main_metric(self.stage, self.measured)
+        assert found, "every model is judged by something"
+        return found
 
     @property
     def winners(self) -> dict[str, float]:
         """Rows that do at least as well as the model by the main metric, with their value of it."""
-        sign = -1 if self._judged_by[1] else 1
         rows = {name: row[self.main_metric] for name, row in self.metrics.items() if self.main_metric in row}
         ours = rows.pop("model", None)
+        if ours is None:
+            return {}
         return {
-            name: value for name, value in rows.items() if ours is not None and sign * value >= sign * ours
+            name: value for name, value in rows.items() if value == ours or self._judged_by.beats(value, ours)
         }
 
     @cached_property
@@ -193,11 +193,26 @@ class Facts:
         """Published weights that training started from; empty when from random ones."""
         for manifest in reversed(self.lineage.values()):
             settings = manifest["settings"]
-            named = [settings.get(group, {}).get("model") for group in ("dpo", "grpo", "finetune")]
+            named = [settings.get(group, {}).get("model") for group in (*ALIGNED, "finetune")]
             start = next(filter(None, named), "") or settings.get("model", {}).get("start")
             if start:
                 return str(start)
         return ""
+
+    @property
+    def start_name(self) -> str:
+        """The start as a card names it."""
+        return self.base_model or without_directories(self.start)
+
+    @property
+    def below(self) -> str:
+        """The stage whose model this one went on from; empty where that was a published one."""
+        return next(iter(self.manifest["inputs"]), "")
+
+    @property
+    def instruction(self) -> str:
+        """The system message that the model was rewarded under."""
+        return from_settings(Grpo, self.settings["grpo"]).instruction if self.method == "grpo" else ""
 
     @property
     def base_model(self) -> str:

@@ -20,7 +20,7 @@ _CHAT = """\
 from transformers import pipeline
 
 chat = pipeline("text-generation", model="REPO")
-messages = [{"role": "user", "content": "Hello! How are you?"}]
+messages = [SYSTEM{"role": "user", "content": "Hello! How are you?"}]
 print(chat(messages)[0]["generated_text"][-1]["content"])
 """
 
@@ -49,6 +49,7 @@ def usage(
     chats: bool,
     made: Finetune,
     reads: bool,
+    instruction: str = "",
 ) -> str:
     """Python that loads the model from the Hub and runs it once.
 
@@ -59,10 +60,12 @@ def usage(
         chats: whether it was trained on conversations.
         made: settings of its fine-tuning.
         reads: whether it is an encoder-decoder.
+        instruction: the system message that it was trained with, if with one.
     """
+    system = f'{{"role": "system", "content": {instruction!r}}}, ' if instruction else ""
     code = _CHAT if chats else _CONTINUE
     if task is not None:
         fallback = code if task.model_class == "AutoModelForCausalLM" else _LOAD
         code = task.usage_by(made, reads) or _BY_TAG.get(task.pipeline_tag, fallback)
         code = code.replace("HEAD", task.model_class)
-    return code.replace("REPO", repo).replace("PROMPT", repr(prompt))
+    return code.replace("REPO", repo).replace("PROMPT", repr(prompt)).replace("[SYSTEM{", f"[{system}{{")

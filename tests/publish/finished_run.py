@@ -11,8 +11,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, Qwen3Config
 
 from pipeline.artifacts import Artifact, write_json, write_text
+from pipeline.model.turns import ready_for_turns
 from pipeline.recipe import Recipe, Tokenizer
-from pipeline.stages import Run, _finish
+from pipeline.stages import Run, _finish, stage_of
 from pipeline.tokenizer.train import train_tokenizer
 
 LABELS = {0: "negative", 1: "positive"}
@@ -41,6 +42,10 @@ SENTIMENT_METRICS = {
     "majority": {"accuracy": 0.5, "macro_f1": 0.33, "examples": 16},
     "tfidf": {"accuracy": 0.875, "macro_f1": 0.87, "examples": 16},
 }
+ALIGNED_METRICS = {
+    "model": {"accuracy": 0.5, "reward": 0.625, "examples": 16, "seconds": 2.5},
+    "before": {"accuracy": 0.25, "reward": 0.25, "examples": 16},
+}
 
 Work = Callable[[Artifact], Mapping[str, Mapping[str, Any]]]
 
@@ -61,10 +66,28 @@ def write_run(recipe: Recipe, runs: Path) -> Run:
     return run
 
 
-def save(out: Artifact, head: str, metrics: Mapping[str, Mapping[str, Any]], **config: Any) -> Any:
+def finish_aligned(run: Run, method: str, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Bring finetune/chat and what is aligned from it to their end, in the same way."""
+    for name, rows in (("finetune/chat", PRETRAIN_METRICS), (stage_of(method), metrics)):
+        _finish(run, dataclasses.replace(run.stages()[name], work=_saved(rows)))
+
+
+def _saved(rows: Mapping[str, Mapping[str, Any]]) -> Work:
+    return lambda out: save(out, "AutoModelForCausalLM", rows, converses=True)
+
+
+def save(
+    out: Artifact,
+    head: str,
+    metrics: Mapping[str, Mapping[str, Any]],
+    converses: bool = False,
+    **config: Any,
+) -> Any:
     """A model from random weights with its tokenizer, and the files beside it that stay at home."""
     texts = ["The film was good. The film was bad. A story of two towns."] * 9
     tokenizer = train_tokenizer(texts, Tokenizer(), 300, 64)
+    if converses:
+        ready_for_turns(tokenizer)
     torch.manual_seed(0)
     settings = Qwen3Config(
         vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=1,

@@ -15,14 +15,16 @@ from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import data_source, without_directories
 from pipeline.recipe import Grpo
 from pipeline.recipe_files import RECIPES, load_recipe
-from pipeline.stages import Run, _finish
+from pipeline.sources.licences import stated_licence
+from pipeline.stages import Run
 from pipeline.verbs import VERBS
-from tests.publish.finished_run import PRETRAIN_METRICS, SENTIMENT_METRICS, save, write_run
-
-ALIGNED_METRICS = {
-    "model": {"accuracy": 0.5, "reward": 0.625, "examples": 16, "seconds": 2.5},
-    "before": {"accuracy": 0.25, "reward": 0.25, "examples": 16},
-}
+from tests.publish.finished_run import (
+    ALIGNED_METRICS,
+    PRETRAIN_METRICS,
+    SENTIMENT_METRICS,
+    finish_aligned,
+    write_run,
+)
 
 
 @pytest.fixture(scope="module")
@@ -58,33 +60,50 @@ def test_pretraining_is_published_as_text_generation(run: Run) -> None:
 
 
 def test_an_aligned_model_names_its_problems_and_what_it_was_before(tiny: Path, tmp_path: Path) -> None:
-    problems = ("reasoning-gym:chain_sum?max_terms=3",)
-    recipe = dataclasses.replace(load_recipe(str(tiny)), grpo=Grpo(data=problems, steps=7))
-    aligned = write_run(recipe, tmp_path)
-    for name, metrics in (("finetune/chat", PRETRAIN_METRICS), ("align/grpo", ALIGNED_METRICS)):
-        stage = aligned.stages()[name]
-        _finish(
-            aligned,
-            dataclasses.replace(stage, work=lambda out, m=metrics: save(out, "AutoModelForCausalLM", m)),
-        )
-    card = model_card(aligned, "align/grpo", "user/sums")
+    problems = ("reasoning-gym:chain_sum?max_terms=3", "reasoning-gym:leg_counting")
+    declared = load_recipe(str(tiny))
+    run = write_run(
+        dataclasses.replace(declared, grpo=Grpo(data=problems, steps=7, instruction="Be short.")), tmp_path
+    )
+    finish_aligned(run, "grpo", ALIGNED_METRICS)
+    card = model_card(run, "align/grpo", "user/sums")
     data = ModelCard(card).data
     results = {result.metric_name: result.metric_value for result in data.eval_results or []}
     assert results == {"Accuracy": 0.5, "Reward": 0.625}
-    assert {r.dataset_name for r in data.eval_results or []} == {"reasoning-gym"}
+    names = "reasoning-gym (chain_sum) + reasoning-gym (leg_counting)"
+    assert {r.dataset_name for r in data.eval_results or []} == {names}
     assert (data.pipeline_tag, data.tags) == ("text-generation", ["groundup", "qwen3", "grpo"])
     assert "tuned by **GRPO**" in card and "| before | 0.25 | 0.25 |" in card
-    assert "| align/grpo | [reasoning-gym](https://github.com/open-thought/reasoning-gym) |" in card
+    assert "from the model that the same recipe made as `finetune/chat`." in card
+    for generator in ("chain_sum", "leg_counting"):
+        page = "https://github.com/open-thought/reasoning-gym"
+        assert f"| align/grpo | [reasoning-gym ({generator})]({page}) |" in card
     assert "| finetune/chat | chats.jsonl |" in card and "By accuracy the model beats every row" in card
-    (command,) = [line for line in card.splitlines() if line.startswith("groundup align")]
-    assert shlex.split(command)[:4] == ["groundup", "align", "--recipe", "tiny.py"]
-    elsewhere = Run(load_recipe(str(tiny)), tmp_path)
-    (told,) = [
-        line
-        for line in model_card(elsewhere, "align/grpo", "user/sums").splitlines()
-        if "groundup align" in line
+    assert """[{"role": "system", "content": 'Be short.'}, {"role": "user",""" in card
+    assert _command(card) == ["groundup", "align", "--recipe", "tiny.py"]
+    assert _command(model_card(Run(declared, tmp_path), "align/grpo", "user/sums")) == [
+        *_command(card),
+        *["--grpo.steps", "7", "--grpo.data", *problems, "--grpo.instruction", "Be short."],
     ]
-    assert {"--grpo.data", problems[0], "--grpo.steps"} <= set(shlex.split(told)) and "--finetune" not in told
+
+
+def test_the_command_of_an_aligned_model_says_how_its_chat_model_was_made(tiny: Path, tmp_path: Path) -> None:
+    declared = load_recipe(str(tiny))
+    chat = dataclasses.replace(declared.tasks["chat"], steps=9)
+    grpo = Grpo(data=("reasoning-gym:chain_sum",))
+    changed = dataclasses.replace(declared, tasks={**declared.tasks, "chat": chat}, grpo=grpo)
+    finish_aligned(write_run(changed, tmp_path), "grpo", ALIGNED_METRICS)
+    without = dataclasses.replace(declared, tasks={"sentiment": declared.tasks["sentiment"]})
+    for recipe in (declared, without):
+        command = _command(model_card(Run(recipe, tmp_path), "align/grpo", "user/sums"))
+        command[command.index("tiny.py")] = str(tiny)
+        again = Run(_settings("align", VERBS["align"], command[2:])[1], tmp_path).recipe
+        assert again.tasks["chat"].steps == 9 and again.grpo == grpo
+        assert ("--task" in command) == (recipe is without), "a task that nobody declared has to be named"
+
+
+def _command(card: str) -> list[str]:
+    return shlex.split(card.split("```bash\n")[1].split("\n")[0])
 
 
 def test_body_says_which_rows_win(run: Run) -> None:
@@ -138,7 +157,7 @@ def test_command_of_the_card_makes_the_same_stage(run: Run, tiny: Path, tmp_path
     )
     write_run(changed, tmp_path)
     card = model_card(Run(run.recipe, tmp_path), "finetune/sentiment", "user/films")
-    command = shlex.split(card.split("```bash\n")[1].split("\n")[0])
+    command = _command(card)
     assert command[:2] == ["groundup", "finetune"]
     command[command.index("tiny.py")] = str(tiny)
     again = Run(_settings("finetune", VERBS["finetune"], command[2:])[1], tmp_path)
@@ -162,6 +181,20 @@ def test_command_of_the_card_makes_the_same_stage(run: Run, tiny: Path, tmp_path
 def test_sources_are_known_by_the_beginning_of_their_spec(spec: str, name: str, licence: str) -> None:
     source = data_source(spec)
     assert source.name == name and licence in source.licence
+
+
+def test_the_licence_of_problems_is_what_their_package_states(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = tmp_path / "reasoning_gym-1.dist-info" / "METADATA"
+    facts.parent.mkdir()
+    facts.write_text("Metadata-Version: 2.4\nName: reasoning-gym\nVersion: 1\nLicense-Expression: EUPL-1.2\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    stated_licence.cache_clear()
+    try:
+        assert data_source("reasoning-gym:chain_sum?max_terms=3").licence == "EUPL-1.2"
+    finally:
+        stated_licence.cache_clear()
 
 
 def test_every_source_of_the_recipes_is_known() -> None:

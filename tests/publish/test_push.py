@@ -16,12 +16,13 @@ from safetensors.torch import load_file
 
 from pipeline.artifacts import read_json, write_json
 from pipeline.cli import main
+from pipeline.recipe import Grpo
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from tests.command_line import Groundup
 from tests.hub_server import hub_server
 from tests.hub_store import Blob, Hub, Repository
-from tests.publish.finished_run import write_run
+from tests.publish.finished_run import ALIGNED_METRICS, finish_aligned, write_run
 
 PUSHED = {
     ".gitattributes", "README.md", "config.json", "manifest.json", "metrics.json", "model.safetensors",
@@ -31,8 +32,11 @@ PUSHED = {
 
 @pytest.fixture(scope="module")
 def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A finished run of the tiny recipe."""
-    return write_run(load_recipe(str(tiny)), tmp_path_factory.mktemp("push"))
+    """A finished run of the tiny recipe, with a model that was aligned."""
+    grpo = Grpo(data=("reasoning-gym:chain_sum",))
+    run = write_run(dataclasses.replace(load_recipe(str(tiny)), grpo=grpo), tmp_path_factory.mktemp("push"))
+    finish_aligned(run, "grpo", ALIGNED_METRICS)
+    return run
 
 
 @pytest.fixture
@@ -53,7 +57,11 @@ def _snapshot(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 @pytest.mark.parametrize(
     ("task", "model", "more"),
-    [("", "model", []), ("sentiment", "classify.model", ["--task", "sentiment", "--private"])],
+    [
+        ("", "model", []),
+        ("sentiment", "classify.model", ["--task", "sentiment", "--private"]),
+        ("grpo", "chat.model", ["--task", "grpo"]),
+    ],
 )
 def test_code_of_the_card_loads_the_pushed_model_bit_for_bit(
     run: Run, tiny: Path, hub: Hub, groundup: Groundup, tmp_path: Path, task: str, model: str, more: list[str]
@@ -76,9 +84,9 @@ def test_code_of_the_card_loads_the_pushed_model_bit_for_bit(
     user = [sys.executable, "-c", code]
     used = subprocess.run(user, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert used.returncode == 0, used.stderr
-    assert "positive" in used.stdout or "negative" in used.stdout or not task
+    assert "positive" in used.stdout or "negative" in used.stdout or task != "sentiment"
 
-    stage = run.artifact(f"finetune/{task}" if task else "pretrain").path
+    stage = run.artifact(run.stage_of(task) if task else "pretrain").path
     sent, loaded = load_file(stage / "model.safetensors"), torch.load(saved)
     assert all(torch.equal(loaded[name], tensor) for name, tensor in sent.items())
     assert repository.files["tokenizer.json"].content == (stage / "tokenizer.json").read_bytes()
@@ -154,6 +162,7 @@ def test_no_token_wrong_token_no_network_are_one_line(
         (["--repo", "user/films", "--task", "sentimint"], "did you mean 'sentiment'?"),
         (["--repo", "user/films", "--task", "all"], "one task at a time"),
         (["--repo", "user/films", "--task", "qa"], "run groundup finetune --task qa first"),
+        (["--repo", "user/films", "--task", "dpo"], "run groundup align first"),
     ],
 )
 def test_wrong_names_are_refused(

@@ -19,6 +19,7 @@ from pipeline.artifacts import Artifact
 from pipeline.checks import check
 from pipeline.errors import GroundupError, Interrupted
 from pipeline.inference.chat import Speaker
+from pipeline.inference.measure import EVALUATION, measure_run
 from pipeline.model.families import model_config
 from pipeline.model.special_tokens import set_chat_template
 from pipeline.model.turns import told, written
@@ -222,8 +223,23 @@ def test_both_stages_bring_out_what_is_wanted(start: str, preferences: str, tmp_
         said = model.generate(**ids, do_sample=False)[0, ids["input_ids"].shape[1] :]
         assert tokenizer.decode(said) == "yes<|end|>"
         assert Speaker.load(artifact).converses
+    measure_run(run, [])
+    now = json.loads((run.path / EVALUATION).read_text())
+    assert now.keys() == {"align/dpo", "align/grpo"}
+    for stage, scores in now.items():
+        made = run.artifact(stage).metrics()["model"]
+        assert scores == pytest.approx({name: made[name] for name in scores}, abs=1e-4) and len(scores) > 1
     page = write_report(run).read_text()
     assert "align/dpo" in page and "Reward in training" in page
+    problems.write_text("\n".join(json.dumps({"question": q, "answer": "No"}) for q in QUESTIONS))
+    _drop_last_line(run.artifact("align/dpo").path / "predictions.jsonl")
+    for method in ("dpo", "grpo"):
+        with pytest.raises(GroundupError, match=f"align/{method}/.*other examples by now"):
+            measure_run(run, [method])
+
+
+def _drop_last_line(file: Path) -> None:
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
 
 
 class TestProblems:
@@ -300,6 +316,8 @@ def test_the_command_line_aligns_and_prints_both_rows(
     table = done.stdout.partition("align/dpo: finished")[2]
     assert "reward_accuracy" in table and "before" in table and "model" in table
     assert (tmp_path / "tiny" / "align" / "dpo" / "model.safetensors").is_file()
+    missing = groundup("evaluate", "--task", "grpo", "--recipe", tiny, "--runs", tmp_path)
+    assert missing.returncode == 2 and "no finished model to measure" in missing.stderr
     again = groundup("evaluate", "--task", "dpo", "--recipe", tiny, "--runs", tmp_path)
     assert again.returncode == 0, again.stderr
     now = json.loads((tmp_path / "tiny" / "evaluation.json").read_text())["align/dpo"]
@@ -314,3 +332,4 @@ def test_the_command_line_aligns_and_prints_both_rows(
         "model.safetensors" in shown.stdout
         and 'pipeline("text-generation", model="you/kind")' in shown.stdout
     )
+    assert f"from `{Path(start).name}`." in shown.stdout and str(Path(start).parent) not in shown.stdout
