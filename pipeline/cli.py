@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sys
 import textwrap
@@ -30,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted."""
     for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
         os.environ.setdefault(switch, value)
+    logging.getLogger("bitsandbytes").setLevel(
+        logging.ERROR
+    )  # it misses a kernel that only prediction would use
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
         part()

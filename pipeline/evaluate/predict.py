@@ -1,4 +1,7 @@
-"""Prediction in batches of like length: generation with the cache, and forward passes for heads."""
+"""Prediction in batches of like length: generation with the cache, and forward passes for heads.
+
+All is computed in the precision of the weights, as whoever loads the model has it, so that both say the same.
+"""
 
 from __future__ import annotations
 
@@ -69,14 +72,13 @@ def continuations(
     written = [Continuation("", False)] * len(prompts)
     for batch in batches_by_length([beams * (len(p) + max_new_tokens) for p in prompts], batch_tokens):
         ids, mask = _padded([prompts[i] for i in batch], tokenizer.pad_token_id, left=not reads)
-        with autocast(model):
-            produced = model.generate(
-                input_ids=ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                max_new_tokens=max_new_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                **{"do_sample": False, **options},
-            )
+        produced = model.generate(
+            input_ids=ids.to(model.device),
+            attention_mask=mask.to(model.device),
+            max_new_tokens=max_new_tokens,
+            pad_token_id=tokenizer.pad_token_id,
+            **{"do_sample": False, **options},
+        )
         for i, tokens in zip(batch, produced[:, 0 if reads else ids.shape[1] :], strict=True):
             text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
             written[i] = Continuation(text, _ended(tokens[1:] if reads else tokens, model))
@@ -119,8 +121,7 @@ def forward_batches(
     model.eval()
     for batch in batches_by_length([len(f["input_ids"]) for f in features], batch_tokens):
         tensors = collate([features[i] for i in batch]).to(model.device)
-        with autocast(model):
-            yield batch, model(**tensors)
+        yield batch, model(**tensors)
 
 
 def summed_losses(
@@ -153,13 +154,6 @@ def summed_losses(
     return nats
 
 
-def autocast(model: PreTrainedModel) -> torch.autocast:
-    """bfloat16 where the machine computes in it, as in training; float32 elsewhere."""
-    from pipeline.model.machine import computes_in_bfloat16
-
-    return torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=computes_in_bfloat16())
-
-
 @torch.no_grad()
 def mean_logits(
     model: PreTrainedModel,
@@ -167,7 +161,7 @@ def mean_logits(
     features: Sequence[Sequence[dict[str, Any]]],
     batch_tokens: int,
 ) -> torch.Tensor:
-    """A classifier's logits in the precision of its weights, as whoever loads the model has them.
+    """A classifier's logits, averaged over the windows of a text.
 
     Args:
         features: of each example one or more, whose logits are averaged; each with ``input_ids``.
@@ -176,11 +170,9 @@ def mean_logits(
     Returns:
         ``(examples, outputs)``, in float32.
     """
-    model.eval()
-    collate = DataCollatorWithPadding(tokenizer)
     flat = [(i, feature) for i, several in enumerate(features) for feature in several]
     found = torch.zeros(len(features), model.config.num_labels)
-    for batch in batches_by_length([len(feature["input_ids"]) for _, feature in flat], batch_tokens):
-        logits = model(**collate([flat[n][1] for n in batch]).to(model.device)).logits.float().cpu()
-        found.index_add_(0, torch.tensor([flat[n][0] for n in batch]), logits)
+    every, collate = [feature for _, feature in flat], DataCollatorWithPadding(tokenizer)
+    for batch, outputs in forward_batches(model, every, collate, batch_tokens):
+        found.index_add_(0, torch.tensor([flat[n][0] for n in batch]), outputs.logits.float().cpu())
     return found / torch.tensor([[float(len(several))] for several in features])

@@ -116,6 +116,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
 
     from pipeline.evaluate.bits import bits_per_byte
     from pipeline.evaluate.predict import forward_batches
+    from pipeline.model.machine import takes_bfloat16
     from pipeline.train.blocks import EvaluationRows
     from pipeline.train.loss import row_losses
 
@@ -131,10 +132,12 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     features = [rows[i] for i in range(len(rows))]
     labels = torch.stack([row["labels"] for row in features])
     inputs = [{name: row[name] for name in ("input_ids", "position_ids")} for row in features]
-    total = sum(
-        float(row_losses(outputs.logits, labels[batch].to(model.device)).sum())
-        for batch, outputs in forward_batches(model, inputs, _stack, settings.micro_batch * shape.context)
-    )
+    # in the precision of its training, which measured it so
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=takes_bfloat16(settings.precision)):
+        total = sum(
+            float(row_losses(outputs.logits, labels[batch].to(model.device)).sum())
+            for batch, outputs in forward_batches(model, inputs, _stack, settings.micro_batch * shape.context)
+        )
     size = len(tokenizer.decode(rows.predicted).encode())
     loss = total / len(rows.predicted)
     return {"bits_per_byte": bits_per_byte(loss, len(rows.predicted), size), "loss": loss}

@@ -81,7 +81,15 @@ def load_model(
     for name, value in config.items():
         if name not in known and value is not None:  # transformers would take it for an argument of the model
             setattr(model.config, name, value)
+    _keep_packing(model)
     return model
+
+
+def _keep_packing(model: PreTrainedModel) -> None:
+    """Keep 4 bits as they were trained: for prediction on some CPUs bitsandbytes would round their constants too."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def drawn_anew(model: PreTrainedModel) -> frozenset[str]:
