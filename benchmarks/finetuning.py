@@ -149,8 +149,9 @@ def measure(run: Path, steps: int, held_out: int, place: Path) -> Found:
     recipe, start = load_recipe("quickstart"), str(run / "pretrain")
     found: Found = {}
     for name, scripts in SCRIPTS.items():
-        asked = replace(recipe.tasks[name], steps=steps, optimizer="adamw", from_scratch=False)
-        asked = replace(asked, checkpoint_every=10**9)
+        asked = replace(
+            recipe.tasks[name], steps=steps, optimizer="adamw", from_scratch=False, checkpoint_every=10**9
+        )
         turns: list[Script | str] = [*scripts, OURS, COMPILED]
         found[name] = {_name(contender): [] for contender in turns}
         for seed in SEEDS:

@@ -13,7 +13,16 @@ from pathlib import Path
 from benchmarks.pages import README, write_between
 from pipeline.artifacts import Artifact
 from pipeline.provenance import describe_hardware
-from pipeline.report.tables import Details, MainMetric, Metrics, main_metric, number, verdicts, words
+from pipeline.report.tables import (
+    Details,
+    MainMetric,
+    Metrics,
+    interval,
+    main_metric,
+    number,
+    verdicts,
+    words,
+)
 
 
 def results(runs: Sequence[Path]) -> str:
@@ -66,8 +75,8 @@ def _measured(metric: MainMetric, metrics: Metrics, details: Details) -> str:
     rivals = ", ".join(
         f"{words(row)} {number(values[metric.name])}" for row, values in metrics.items() if row != "model"
     )
-    ends = details.get("model", {}).get("intervals", {}).get(metric.name)
-    sure = f" ({number(ends['low'])} to {number(ends['high'])})" if ends else ""
+    told = interval(details.get("model", {}), metric.name)
+    sure = f" ({told})" if told else ""
     arrow = "↓" if metric.lower_is_better else "↑"
     return f"{words(metric.name)} {arrow} | **{number(metrics['model'][metric.name])}**{sure} | {rivals}"
 

@@ -31,9 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted."""
     for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
         os.environ.setdefault(switch, value)
-    logging.getLogger("bitsandbytes").setLevel(
-        logging.ERROR
-    )  # it misses a kernel that only prediction would use
+    # Where it is installed, it tells every command of a kernel that is missing and that nothing here calls.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
         part()

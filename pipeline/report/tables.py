@@ -220,10 +220,15 @@ def intervals(stage: str, details: Details) -> dict[str, str]:
     told = {}
     for row, values in details.items():
         metric = main_metric(stage, values.get("intervals", ()))
-        ends = values.get("intervals", {}).get(metric.name) if metric else None
-        if ends:
-            told[row] = " to ".join(_told_apart(ends["low"], ends["high"]))
+        if metric and (said := interval(values, metric.name)):
+            told[row] = said
     return told
+
+
+def interval(values: Mapping[str, Any], metric: str) -> str:
+    """What holds a metric of a row with 95 %, by the row's details; empty where it is not known."""
+    ends = values.get("intervals", {}).get(metric)
+    return " to ".join(_told_apart(ends["low"], ends["high"])) if ends else ""
 
 
 def _table(metrics: Metrics, main: MainMetric | None, intervals: Mapping[str, str]) -> Table:

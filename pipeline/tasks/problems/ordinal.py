@@ -36,7 +36,6 @@ class Ordinal(Grades):
             **named([f"above {grade:g}" for grade in there[:-1]]),
             "problem_type": "multi_label_classification",
             "grades": there,
-            "continuous": False,
         }
 
     def target(self, label: Any, config: Any) -> list[float]:
