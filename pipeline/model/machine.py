@@ -18,7 +18,7 @@ from pipeline.recipe import Attention, Compile, Precision
 
 _WORTH_COMPILING = {"cpu": 2e13, "cuda": 2e16}
 """FLOPs of a training from which on compilation, 10 to 40 seconds, gains more than it costs."""
-_WORTH_ANY_SHAPE = {"cpu": 1e14, "cuda": math.inf}
+_WORTH_ANY_SHAPE = {"cpu": 5e13, "cuda": math.inf}
 """The same of kernels for any shape: a minute, and they gain a quarter; on GPUs they were not measured."""
 _EAGER_CONTEXT = 512
 """Longest rows whose attention matrices are best written out on a CPU (docs/performance.md)."""
