@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+from safetensors import SafetensorError
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, first_line
+from pipeline.redaction import redacted
 
 MANIFEST = "manifest.json"
 METRICS = "metrics.json"
@@ -25,10 +28,15 @@ DROPPED = "dropped.json"
 DETAILS = "details.json"
 PREDICTIONS = "predictions.jsonl"
 WORST = "worst.jsonl"
+SKIPPED = "skipped"
+"""Directory of a training with the batches of steps that were skipped (pipeline/train/guard.py)."""
 HARNESS = "harness"
 """Directory of a run with what lm-eval measured, by the stage that it measured."""
 _LOCK = ".lock"
 _WRITING = ".writing"
+_FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
+_CANNOT_WRITE = "PytorchStreamWriter", "inline_container", "os error 28"
+"""In what torch and tokenizers say when a file cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Artifact:
         """Take the directory for a run; what other settings left there goes, a run that was cut off stays."""
         if self.fingerprint() != manifest["fingerprint"] or self.manifest().get("complete"):
             self.clear()
-        write_json(self.path / MANIFEST, {**manifest, "complete": False})
+        self._write_manifest({**manifest, "complete": False})
 
     def clear(self) -> None:
         """Remove all but the lock and the stages below; the manifest first, so that nothing seems finished."""
@@ -89,8 +97,11 @@ class Artifact:
         """Write the metrics, then, last of all, the manifest with the checksum of every file."""
         write_json(self.path / METRICS, metrics)
         shutil.rmtree(self.checkpoints, ignore_errors=True)
-        files = {str(f.relative_to(self.path)): _facts(f) for f in self._files()}
-        write_json(self.path / MANIFEST, {**manifest, "files": files, "complete": True})
+        files = {str(f.relative_to(self.path)): file_facts(f) for f in self._files()}
+        self._write_manifest({**manifest, "files": files, "complete": True})
+
+    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        write_json(self.path / MANIFEST, redacted(manifest))
 
     def take_over(self, other: Artifact) -> None:
         """Be what another finished directory is, by hard links; the manifest last, as ever.
@@ -110,17 +121,24 @@ class Artifact:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """A directory beside; its files are moved into place, one by one, when the block ends well."""
+        """A directory beside; its files are moved into place, one by one, when the block ends well.
+
+        Raises:
+            GroundupError: when a library cannot write there.
+        """
         beside = self.path / _WRITING
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
-        yield beside
-        for file in sorted(p for p in beside.rglob("*") if p.is_file()):
-            place = self.path / file.relative_to(beside)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _sync(file)
-            file.replace(place)
-        shutil.rmtree(beside)
+        try:
+            with written(self.path):
+                yield beside
+                for file in sorted(p for p in beside.rglob("*") if p.is_file()):
+                    place = self.path / file.relative_to(beside)
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    sync(file)
+                    file.replace(place)
+        finally:
+            shutil.rmtree(beside)  # also what was begun: a full disk wants the room
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -191,6 +209,33 @@ def write_text(file: Path, text: str) -> None:
 
 
 @contextmanager
+def written(place: Path) -> Iterator[None]:
+    """Name the place where something cannot be written, which the system and libraries tell in ways of their own.
+
+    Raises:
+        GroundupError: when one of them could not write.
+    """
+    try:
+        yield
+    except GroundupError:
+        raise
+    except Exception as error:
+        if not _no_room(error):
+            raise
+        raise GroundupError(
+            str(place),
+            f"it could not be written ({first_line(error)})",
+            "make room and run the same command again: it goes on from what is whole",
+        ) from error
+
+
+def _no_room(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _FULL
+    return isinstance(error, SafetensorError) or any(word in str(error) for word in _CANNOT_WRITE)
+
+
+@contextmanager
 def replacing(file: Path, directory: Path | None = None) -> Iterator[Path]:
     """A hidden path to write to, beside ``file`` or in a directory; it takes its place when the block ends well."""
     directory = directory or file.parent
@@ -198,18 +243,25 @@ def replacing(file: Path, directory: Path | None = None) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
     beside = directory / f".{file.name}.{uuid.uuid4().hex[:8]}"  # other machines may write here too
     try:
-        yield beside
-        _sync(beside)
-        beside.replace(file)
+        with written(file):
+            yield beside
+            sync(beside)
+            beside.replace(file)
+        sync(file.parent)
     finally:
         beside.unlink(missing_ok=True)
 
 
-def _sync(file: Path) -> None:
-    with file.open("rb") as handle:
-        os.fsync(handle.fileno())
+def sync(path: Path) -> None:
+    """Have the disk hold what was written: a file's bytes, or a directory's names."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _facts(file: Path) -> dict[str, Any]:
+def file_facts(file: Path) -> dict[str, Any]:
+    """The size in bytes and the SHA-256 of a file."""
     with file.open("rb") as handle:
         return {"bytes": file.stat().st_size, "sha256": hashlib.file_digest(handle, "sha256").hexdigest()}

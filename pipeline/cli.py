@@ -16,6 +16,7 @@ from pipeline.overrides import flags, override, parse
 from pipeline.processes import part
 from pipeline.recipe import ALIGNED, Recipe
 from pipeline.recipe_files import load_recipe
+from pipeline.redaction import redacted, told
 from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks, with_task
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
@@ -28,11 +29,12 @@ _WITHOUT_BARS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted."""
+    """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted, 75 when cut off."""
     for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
         os.environ.setdefault(switch, value)
     # Where it is installed, it tells every command of a kernel that is missing and that nothing here calls.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    sys.excepthook = told
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
         part()
@@ -46,16 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno is None:  # a library's own, and no matter of files
             raise
         where = error.filename or "the machine"
-        print(
-            f"groundup: {where}: {error.strerror}; mend that and run the same command again", file=sys.stderr
-        )
+        line = f"groundup: {where}: {error.strerror}; mend that and run the same command again"
+        print(redacted(line), file=sys.stderr)
         return GroundupError.exit_code
     except (Interrupted, KeyboardInterrupt) as error:
         print(
             f"groundup: {str(error) or 'stopped; the same command goes on from what is done'}",
             file=sys.stderr,
         )
-        return Interrupted.exit_code
+        return error.exit_code if isinstance(error, Interrupted) else Interrupted.exit_code
     return 0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pipeline.redaction import redacted
+
 
 class GroundupError(Exception):
     """Something the user can mend: a file, a row, a setting, the machine's room.
@@ -19,13 +21,19 @@ class GroundupError(Exception):
         super().__init__(where, what, remedy)
 
     def __str__(self) -> str:
-        return " ".join(f"{self.where}: {self.what}; {self.remedy}".split())
+        return redacted(" ".join(f"{self.where}: {self.what}; {self.remedy}".split()))
 
 
 class Interrupted(Exception):  # noqa: N818 - stopping is no error
     """The user stopped a stage; what it had done is saved and the same command goes on from there."""
 
     exit_code = 130
+
+
+class CutOff(Interrupted):
+    """A scheduler or the system stopped it, by SIGTERM or SIGUSR1, and may start the same command again."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
 
 
 def nearest(name: str, right_names: Iterable[str]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from tests.command_line import ROOT
 
 FLOORS = [
+    ["redaction"],
     ["errors", "provenance", "startup"],
     ["settings", "processes", "artifacts"],
     ["recipe", "sources", "overrides"],

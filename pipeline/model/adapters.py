@@ -225,6 +225,12 @@ def put_on(model: PreTrainedModel | PeftModel, directory: Path, name: str = "") 
     """
     from peft import PeftModel
 
+    if any(directory.glob("adapter_model.*")) and not (directory / "adapter_model.safetensors").is_file():
+        raise GroundupError(
+            str(directory),
+            "its weights are no safetensors but a pickle, which can run any code when it is read",
+            "convert them where that does no harm: load them there and call save_pretrained",
+        )
     try:
         with _without_old_names():
             if isinstance(model, PeftModel):

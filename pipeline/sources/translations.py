@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import ParseError, iterparse
 
 from pipeline.errors import GroundupError, first_line
 from pipeline.sources.base import Row, reads_files
 from pipeline.sources.opening import opened
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
@@ -55,20 +60,26 @@ def read_tmx(path: Path) -> Iterator[Row]:
     number, body = 0, None
     with opened(path) as file:
         try:
-            for event, element in ElementTree.iterparse(file, events=("start", "end")):
+            for event, element in iterparse(file, events=("start", "end")):
                 if event == "start":
                     body = element if element.tag == "body" else body
                 elif element.tag == "tu":
                     number += 1
                     yield Row(_unit(element), f"{path} unit {number}")
                     (element if body is None else body).clear()  # of the units that were read, none is kept
-        except ElementTree.ParseError as error:
+        except ParseError as error:
             raise GroundupError(
                 f"{path} line {error.position[0]}", f"invalid XML ({error})", "mend the file"
             ) from None
+        except DefusedXmlException:
+            raise GroundupError(
+                f"{path} after unit {number}",
+                "it declares entities, which may grow without end or read other files",
+                "write out what they stand for, and take the <!ENTITY …> declarations away",
+            ) from None
 
 
-def _unit(element: ElementTree.Element) -> dict[str, str]:
+def _unit(element: Element) -> dict[str, str]:
     values = {}
     for variant in element.iter("tuv"):
         language = variant.get(_LANGUAGE) or variant.get("lang") or ""

@@ -83,6 +83,12 @@ def test_tmx_is_a_column_a_language(tmp_path: Path) -> None:
     assert _values(_write(tmp_path / "a.tmx", memory)) == [{"en": "Open it", "fr": "Ouvrir"}]
 
 
+def test_tmx_may_name_its_document_type(tmp_path: Path) -> None:
+    unit = '<tu><tuv xml:lang="en"><seg>Open</seg></tuv></tu>'
+    memory = f'<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx><body>{unit}</body></tmx>'
+    assert _values(_write(tmp_path / "a.tmx", memory)) == [{"en": "Open"}]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -113,6 +119,8 @@ def test_tmx_is_a_column_a_language(tmp_path: Path) -> None:
         ("a.json", '{"text": "a"}\n[1]\n', "line 2.*no object"),
         ("a.parquet", "PAR1 and no more", "invalid Parquet"),
         ("a.tmx", "<tmx><body>\n<tu></body>", "line 2.*invalid XML"),
+        ("a.tmx", '<!DOCTYPE tmx [<!ENTITY a "b">]>\n<tmx><body><tu/></body></tmx>', "it declares entities"),
+        ("a.tmx", '<!DOCTYPE t [<!ENTITY f SYSTEM "file:///etc/passwd">]><t>&f;</t>', "it declares entities"),
         ("a.docx", "x", "no format that can be read"),
     ],
 )
