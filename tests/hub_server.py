@@ -87,8 +87,16 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.body = self._read()
         with self.hub.lock:
-            self.hub.requests.append(f"{self.command} {path}")
+            request = f"{self.command} {path}"
+            fails = request not in self.hub.requests
+            self.hub.requests.append(request)
+            fault = next(self.hub.faults, HTTPStatus.OK) if fails else HTTPStatus.OK
+            if fault is None:
+                self.close_connection = True
+                return
             try:
+                if fault != HTTPStatus.OK:
+                    raise RefusedError(fault, **{"Retry-After": "0"})
                 self._action(path)
             except RefusedError as refusal:
                 self.answer(json.dumps({"error": str(refusal)}).encode(), refusal.status, refusal.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -93,6 +94,8 @@ class Hub:
     """Method and path of every request, in order."""
     refuse_writes: HTTPStatus | None = None
     """Answer everything that would change a repository with this status."""
+    faults: Iterator[HTTPStatus | None] = field(default_factory=lambda: iter(()))
+    """How requests fail that come for the first time, one after the other; None cuts the connection."""
     lock: Lock = field(default_factory=Lock)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -34,6 +36,12 @@ PATTERNS = (
     METRICS,
 )
 """Files of a stage that go up, beside its card and manifest; predictions, logs and checkpoints stay."""
+
+_MAY_PASS = frozenset({409, 412, 429, 500, 502, 503, 504})
+"""Statuses after which a request is made again: another commit came between, too many requests, out of order."""
+_WAITS, _LONGEST_WAIT = (1.0, 2.0, 4.0, 8.0), 120.0
+"""Seconds between tries, and the longest that the Hub may ask for."""
+T = TypeVar("T")
 
 Uploads = dict[str, Path | bytes]
 """What goes up, by its name in the repository: a file of the run, or content made for the purpose."""
@@ -129,23 +137,42 @@ def _show(uploads: Uploads, repo: str) -> None:
 
 
 def _push(uploads: Uploads, repo: str, private: bool, message: str) -> str:
-    """Create the repository where there is none and commit; returns its address."""
+    """Create the repository where there is none and commit; returns its address.
+
+    Each request is made again for a while where the Hub is busy or out of order. What has arrived is not sent again.
+    """
     api = HfApi()
     try:
-        url = api.create_repo(repo, private=private or None, exist_ok=True)
-        if private and not api.model_info(repo).private:
+        url = _patiently(lambda: api.create_repo(repo, private=private or None, exist_ok=True))
+        if private and not _patiently(lambda: api.model_info(repo)).private:
             raise GroundupError(
                 repo, "the repository is there already, in public", "make it private, or take another"
             )
-        stale = [n for n in api.list_repo_files(repo) if _goes_up(n) and n not in uploads]
+        present = _patiently(lambda: api.list_repo_files(repo))
+        stale = [n for n in present if _goes_up(n) and n not in uploads]
         additions = [
             CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
         ]
         deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-        api.create_commit(repo, operations=[*additions, *deletions], commit_message=message)
+        operations = [*additions, *deletions]
+        _patiently(lambda: api.create_commit(repo, operations=operations, commit_message=message))
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
         raise _explained(error, repo) from error
     return str(url)
+
+
+def _patiently(ask: Callable[[], T]) -> T:
+    """What a request gives, made again after a wait that grows, or that the Hub names, while what fails may pass."""
+    for wait in _WAITS:
+        try:
+            return ask()
+        except HTTPError as error:
+            answer = error.response if isinstance(error, HfHubHTTPError) else None
+            if answer is not None and answer.status_code not in _MAY_PASS:
+                raise
+            named = "" if answer is None else answer.headers.get("Retry-After", "")
+            time.sleep(min(float(named), _LONGEST_WAIT) if named.isdigit() else wait)
+    return ask()
 
 
 def _explained(error: BaseException, repo: str) -> GroundupError:

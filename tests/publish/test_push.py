@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 import subprocess
 import sys
@@ -150,6 +151,37 @@ def test_no_token_wrong_token_no_network_are_one_line(
     )
     nobody = hub.environment(tmp_path) | {"HF_ENDPOINT": "http://127.0.0.1:9"}
     _refused(groundup(*arguments, **nobody), "check the network")
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_hub_that_is_out_of_order_is_asked_again(
+    run: Run, tiny: Path, hub: Hub, groundup: Groundup, tmp_path: Path, first: int
+) -> None:
+    """Every request fails once, each kind of request in each way."""
+    ways = [
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        None,
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+    ]
+    hub.faults = itertools.cycle(ways[first:] + ways[:first])
+    done = groundup(*_arguments(run, tiny, "--repo", "user/films"), **hub.environment(tmp_path))
+    assert done.returncode == 0, done.stderr
+    repository = hub.repositories["user/films"]
+    assert len(repository.commits) == 2 and set(repository.files) - {"generation_config.json"} == PUSHED
+    uploads = [request for request in hub.requests if request.startswith("PUT /lfs/upload")]
+    assert len(uploads) == 2 * len(set(uploads)), "what has arrived is not sent again"
+    again = groundup(*_arguments(run, tiny, "--repo", "user/films"), **hub.environment(tmp_path))
+    assert again.returncode == 0 and len(repository.commits) == 2, again.stderr
+
+
+def test_a_hub_that_stays_out_of_order_ends_the_push(
+    run: Run, tiny: Path, hub: Hub, groundup: Groundup, tmp_path: Path
+) -> None:
+    hub.refuse_writes = HTTPStatus.SERVICE_UNAVAILABLE
+    done = groundup(*_arguments(run, tiny, "--repo", "user/films"), **hub.environment(tmp_path))
+    _refused(done, "the Hub answers with status 503; run the same command again later")
+    assert hub.requests.count("POST /api/repos/create") == 5
 
 
 @pytest.mark.parametrize(
