@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from glob import glob
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 from pipeline.errors import GroundupError
 
@@ -40,9 +40,14 @@ def visible_gpus() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def rank() -> int:
+    """Number of this process, from 0."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def is_main() -> bool:
     """Whether this is the process that prints, writes and prepares."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank() == 0
 
 
 def say(line: str) -> None:
@@ -68,6 +73,33 @@ def on_main(work: Callable[[], T]) -> T:
     if isinstance(outcome[0], GroundupError):
         raise outcome[0]
     return outcome[0]  # type: ignore[return-value]  # the value the first process put there
+
+
+def meet() -> None:
+    """Wait until every process is here."""
+    if world_size() > 1:
+        _join()
+        from accelerate import PartialState
+
+        PartialState().wait_for_everyone()
+
+
+def over_processes(number: float, how: Literal["mean", "max"], device: Any) -> float:
+    """The mean, or the greatest, of the numbers that all processes give.
+
+    Args:
+        number: this process's.
+        how: what is taken of them.
+        device: a ``torch.device`` that this process may send from.
+    """
+    if world_size() == 1:
+        return number
+    import torch
+
+    given = torch.tensor(number, dtype=torch.float64, device=device)
+    operation = torch.distributed.ReduceOp.MAX if how == "max" else torch.distributed.ReduceOp.SUM
+    torch.distributed.all_reduce(given, operation)
+    return given.item() / (world_size() if how == "mean" else 1)
 
 
 def part() -> None:

@@ -150,12 +150,18 @@ class Pretrain:
     """One of transformers' implementations; auto takes what suits the machine (pipeline/model/machine.py)."""
     z_loss: float = 0.0
     """Weight of the squared log-partition function in the loss; PaLM has 1e-4 (Chowdhery et al., 2022)."""
+    leap: float = 10.0
+    """A step is skipped whose loss is so many standard deviations above the mean of late; 0 skips none for that."""
     evaluation_tokens: int = 50_000
     """Held-out tokens that bits per byte is measured on."""
     evaluate_every: int = incidental(100)
     """Steps between two measurements during training; 0 measures at the end only."""
     checkpoint_every: int = incidental(200)
     """Steps between two checkpoints."""
+    checkpoints_kept: int = incidental(2)
+    """Checkpoints that are kept: so many of the newest, and the best."""
+    skipped_steps: int = incidental(10)
+    """Steps that are skipped, as their loss or gradient is no number or the loss leaps, before the training ends."""
     log_every: int = incidental(0)
     """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
     prompts: tuple[str, ...] = incidental(())
@@ -263,6 +269,8 @@ class Finetune:
     """Share of the steps in which the rate rises linearly."""
     gradient_clipping: float = 1.0
     """Largest global gradient norm."""
+    leap: float = 0.0
+    """A step is skipped whose loss is so many standard deviations above the mean of late; 0 skips none for that."""
     precision: Precision = "auto"
     """auto takes bfloat16 where the machine computes in it, else float32."""
     compile: Compile = "auto"
@@ -273,6 +281,10 @@ class Finetune:
     """Tokens in one batch of prediction, padding and what is generated included."""
     checkpoint_every: int = incidental(200)
     """Steps between two checkpoints."""
+    checkpoints_kept: int = incidental(2)
+    """Checkpoints that are kept: so many of the newest, and the best."""
+    skipped_steps: int = incidental(10)
+    """Steps that are skipped, as their loss or gradient is no number or the loss leaps, before the training ends."""
     log_every: int = incidental(0)
     """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
 
@@ -303,6 +315,8 @@ class Align:
     """Tokens in one batch of measurement, padding and what is generated included."""
     checkpoint_every: int = incidental(50)
     """Steps between two checkpoints."""
+    checkpoints_kept: int = incidental(2)
+    """Checkpoints that are kept: so many of the newest, and the best."""
     log_every: int = incidental(0)
     """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
 

@@ -179,6 +179,13 @@ def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[
     held.enter_context(artifact.locked())
     resumed = artifact.fingerprint() == mark and artifact.checkpoints.is_dir()
     say(f"{stage.name}: {'goes on where it was cut off' if resumed else 'starts'}")
+    before = artifact.manifest().get("processes", world_size())
+    if resumed and stage.every_process and before != world_size():
+        say(
+            f"{stage.name}: processes are {world_size()}, and were {before}: global batches stay, and what comes is "
+            "what was not yet seen; sums are rounded in another order and dropout is drawn anew, so the weights "
+            "are nearly those of before and not bit for bit"
+        )
     manifest = {
         "stage": stage.name,
         "recipe": run.recipe.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks.refusal import require
+from pipeline.checks.training import check_saving
 from pipeline.recipe import Align, Dpo, Grpo
 
 
@@ -36,6 +37,7 @@ def check_grpo(grpo: Grpo) -> None:
 
 
 def _check_aligning(section: str, align: Align) -> None:
+    check_saving(section, align)
     for name in ("steps", "global_batch", "micro_batch", "learning_rate"):
         value = getattr(align, name)
         require(

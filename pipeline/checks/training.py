@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pipeline.checks.refusal import require
-from pipeline.recipe import Finetune, Pretrain, Recipe
+from pipeline.recipe import Align, Finetune, Pretrain, Recipe
+
+
+def check_saving(section: str, training: Pretrain | Finetune | Align) -> None:
+    """Refuse what would keep nothing."""
+    for name in ("checkpoint_every", "checkpoints_kept"):
+        value = getattr(training, name)
+        setting = f"{section}.{name.replace('_', '-')}"
+        require(value > 0, setting, f"{value} keeps nothing of what is done", "use 1 or more")
 
 
 def check_training(section: str, training: Pretrain | Finetune) -> None:
     """Refuse what no training can have."""
+    check_saving(section, training)
     micro = training.micro_batch
     require(training.steps >= 0, f"{section}.steps", f"{training.steps} is negative", "use 1 or more")
     require(micro > 0, f"{section}.micro-batch", f"{micro} is too few", "use 1 or more")
@@ -16,6 +25,18 @@ def check_training(section: str, training: Pretrain | Finetune) -> None:
         f"{section}.warmup",
         f"{training.warmup} is no share",
         "use one between 0 and 1",
+    )
+    require(
+        training.leap >= 0,
+        f"{section}.leap",
+        f"{training.leap} is negative",
+        "use standard deviations, such as 10, or 0",
+    )
+    require(
+        training.skipped_steps >= 0,
+        f"{section}.skipped-steps",
+        f"{training.skipped_steps} is negative",
+        "use 0 or more",
     )
     require(
         training.muon_learning_rate > 0,

@@ -193,12 +193,15 @@ def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[Trainer, 
             out,
             **nothing_kept,
         )
+        made.unguard()
         return made, short
     task = task_of(stage)
     settings = replace(recipe.tasks[task], steps=steps, passes=0.0, log_every=1)
     start = settings.model or str(run.artifact("pretrain").path)
     bench, model = bench_for(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch)
-    return bench.trainer("rates", model, out.checkpoints, **nothing_kept), bench.task.settings
+    trainer = bench.trainer("rates", model, out.checkpoints, **nothing_kept)
+    trainer.unguard()
+    return trainer, bench.task.settings
 
 
 def _rates(training: Pretrain | Finetune, factor: float = 1.0) -> dict[str, float]:

@@ -28,7 +28,8 @@ from pipeline.sweep.results import Outcome, State
 from pipeline.sweep.space import Choices, Dimension, Space
 from pipeline.sweep.stage import training_of
 from pipeline.sweep.trial_run import finish_trial
-from pipeline.train.checkpoints import StoppedEarly
+from pipeline.train.guard import DivergedError
+from pipeline.train.resuming import StoppedEarly
 from pipeline.train.watching.log import read_log
 
 _RANDOM = 5
@@ -145,6 +146,8 @@ class Trials:
         except StoppedEarly:
             shutil.rmtree(Artifact(place / self.stage).checkpoints, ignore_errors=True)
             value, state, steps = pruning.value, "pruned", pruning.step
+        except DivergedError:
+            value = math.nan
         else:
             value = artifact.metrics()["model"][self.metric.name]
             if watched:  # a model taken over was not trained here

@@ -61,7 +61,7 @@ def training_arguments(
         # The filter would hide a loss that is no number, and wait for the GPU at every step.
         "logging_nan_inf_filter": False,
         "save_steps": settings.checkpoint_every,
-        "save_total_limit": 2,
+        "save_total_limit": settings.checkpoints_kept,
         "disable_tqdm": True,
         "dataloader_pin_memory": torch.cuda.is_available(),
     }

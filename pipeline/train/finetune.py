@@ -19,6 +19,7 @@ from pipeline.artifacts import (
     DETAILS,
     LOG,
     PREDICTIONS,
+    SKIPPED,
     WORST,
     Artifact,
     read_json,
@@ -36,12 +37,13 @@ from pipeline.tasks import task_named
 from pipeline.tasks.base import Prediction, Task
 from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
-from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.examples import Parts, encode, read_examples
 from pipeline.train.generation import generation_config
+from pipeline.train.guard import Guard
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
+from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.starting import finished_model, save_finished, starting_model, trained_model
 from pipeline.train.trainer import SequenceTrainer, TokenTrainer
 from pipeline.train.watching.bar import Bar
@@ -187,7 +189,7 @@ class Bench:
         """
         trainer = self.trainer(row, model, checkpoints)
         train_or_resume(trainer, checkpoints)
-        trainer.save_model(str(checkpoints / _TRAINED))
+        save_trained(trainer, checkpoints / _TRAINED)
         # beside an adapter, which has none
         on_main(lambda: model.config.save_pretrained(checkpoints / _TRAINED))
         return trainer.meter
@@ -230,9 +232,10 @@ class Bench:
             callbacks=[
                 Log(self.out.path / LOG, {"run": row}),
                 Bar(f"{self.task.name} {row}"),
-                *tracker_callbacks(self.watch.report_to, self.out, resumes_at(checkpoints), row),
+                *tracker_callbacks(self.watch.report_to, self.out, checkpoints, row),
             ],
             meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
+            guard=Guard(settings.skipped_steps, settings.leap, self.out.path / SKIPPED / row),
         )
         if choice.bfloat16 and settings.adapter.method != "none":
             hold_in_bfloat16(model)  # now that the output layer has been tried, without autocast

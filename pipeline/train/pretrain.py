@@ -19,7 +19,7 @@ from transformers import (
     set_seed,
 )
 
-from pipeline.artifacts import LOG, Artifact
+from pipeline.artifacts import LOG, SKIPPED, Artifact
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.model.cost import cost
 from pipeline.model.families import model_config, round_up
@@ -30,8 +30,9 @@ from pipeline.recipe import Recipe
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
 from pipeline.train.blocks import EvaluationRows, TrainingRows
-from pipeline.train.checkpoints import resumes_at, train_or_resume
+from pipeline.train.guard import Guard
 from pipeline.train.optimizer import optimizer_factory
+from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.trainer import CausalTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
@@ -63,7 +64,7 @@ def pretrain(
     train_or_resume(trainer, out.checkpoints)
     loss = _held_out_loss(trainer)
     weights = out.checkpoints / "trained"
-    trainer.save_model(str(weights))  # whole, also where each process holds a part of them
+    save_trained(trainer, weights)
     on_main(lambda: _save(load_model(str(weights), "AutoModelForCausalLM"), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
     counts: Counter[int] = Counter()
@@ -128,6 +129,8 @@ def trainer_for(
             choice,
             out.checkpoints,
             recipe.seed,
+            metric_for_best_model="bits_per_byte",
+            greater_is_better=False,
             eval_steps=settings.evaluate_every or settings.steps,  # the last step is measured in any case
             per_device_eval_batch_size=settings.micro_batch,
             **tracker_arguments(recipe.watch.report_to, out),
@@ -140,10 +143,11 @@ def trainer_for(
             log,
             Bar("pretrain"),
             Samples(settings.prompts, tokenizer, log),
-            *tracker_callbacks(recipe.watch.report_to, out, resumes_at(out.checkpoints)),
+            *tracker_callbacks(recipe.watch.report_to, out, out.checkpoints),
             *callbacks,
         ],
         meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
+        guard=Guard(settings.skipped_steps, settings.leap, out.path / SKIPPED),
     )
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from pipeline.recipe import Finetune
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.arguments import micro_batch, training_arguments
+from pipeline.train.watching.log import read_log
 from tests.command_line import ROOT
 
 LAUNCH = ROOT / "recipes" / "launch"
@@ -120,3 +125,48 @@ def test_optimisers_of_whole_weights_are_refused_where_these_are_sharded(
     ):
         Run(changed, whole_run).finish("finetune/sentiment")
     Run(recipe, whole_run).finish("pretrain")  # Muon too, but done before
+
+
+def test_under_slurm_a_job_saves_and_goes_back_in_the_queue(tiny: Path, tmp_path: Path) -> None:
+    """With stand-ins for Slurm's commands, the launcher and two processes being real."""
+    commands, work = tmp_path / "commands", tmp_path / "work"
+    commands.mkdir()
+    for name, script in {
+        "scontrol": f'[ "$1" = show ] && echo 127.0.0.1 || echo "$@" >> {tmp_path}/asked',
+        "srun": f'echo $$ > {tmp_path}/step; exec env SLURM_NODEID=0 "$@"',
+        "scancel": f"kill -USR1 $(cat {tmp_path}/step)",
+    }.items():
+        (commands / name).write_text(f"#!/bin/bash\n{script}\n")
+        (commands / name).chmod(0o755)
+    (work / ".venv").mkdir(parents=True)
+    (work / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    for name in ("pipeline", "recipes"):
+        (work / name).symlink_to(ROOT / name)
+    recipe = work / "long.py"
+    recipe.write_text(tiny.read_text().replace("steps=6", "steps=5000"))
+    job = subprocess.Popen(
+        ["bash", LAUNCH / "slurm.sh", recipe],
+        cwd=work,
+        env={
+            **os.environ,
+            "PATH": f"{commands}:{os.environ['PATH']}",
+            "SLURM_JOB_ID": "7",
+            "SLURM_JOB_NODELIST": "node",
+            "SLURM_NNODES": "1",
+            "GPUS_PER_NODE": "2",
+            "CONFIG": "recipes/launch/ddp_cpu.yaml",
+            "OMP_NUM_THREADS": "1",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    log = work / "runs" / "tiny" / "pretrain" / "log.jsonl"
+    while job.poll() is None and not (log.is_file() and log.stat().st_size):
+        time.sleep(0.05)
+    job.send_signal(signal.SIGUSR1)
+    said = job.communicate(timeout=120)[0]
+    assert job.returncode != 0 and "stopped and saved; the same command goes on" in said, said
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"
+    steps = [line["step"] for line in read_log(log) if "loss" in line]
+    assert (work / "runs" / "tiny" / "pretrain" / "checkpoints" / f"checkpoint-{steps[-1]}").is_dir()

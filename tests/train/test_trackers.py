@@ -14,13 +14,13 @@ from pipeline.artifacts import Artifact
 from pipeline.checks import check
 from pipeline.errors import GroundupError
 from pipeline.recipe import Corpus, Recipe, Watch
-from pipeline.train.checkpoints import resumes_at, train_or_resume
+from pipeline.train.resuming import train_or_resume
 from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
 from tests.train.watched import FailsAt, logged, watched_trainer
 
 
 def _train(out: Artifact, report_to: tuple[str, ...], *others: Any, steps: int = 4) -> None:
-    callbacks = [*tracker_callbacks(report_to, out, resumes_at(out.checkpoints)), *others]
+    callbacks = [*tracker_callbacks(report_to, out, out.checkpoints), *others]
     trainer = watched_trainer(out.path, steps=steps, callbacks=callbacks, **tracker_arguments(report_to, out))
     train_or_resume(trainer, out.checkpoints)
 

@@ -13,7 +13,8 @@ import pytest
 from transformers import TrainerCallback
 
 from pipeline.recipe import Pretrain
-from pipeline.train.checkpoints import last_checkpoint, train_or_resume
+from pipeline.train.checkpoints import last_checkpoint
+from pipeline.train.resuming import train_or_resume
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.samples import Samples
@@ -122,7 +123,7 @@ def test_two_processes_tell_what_one_does(tmp_path: Path) -> None:
 def test_a_checkpoint_between_two_lines_has_a_line_of_its_own(tmp_path: Path) -> None:
     trainer = watched_trainer(tmp_path, steps=5)
     trainer.args.logging_steps = 4
-    trainer.train()
+    train_or_resume(trainer, tmp_path / "checkpoints")
     assert [line["step"] for line in logged(tmp_path, "loss")] == [2, 4, 5]
     assert last_checkpoint(tmp_path / "checkpoints") == tmp_path / "checkpoints" / "checkpoint-5"
 

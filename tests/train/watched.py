@@ -23,6 +23,7 @@ from transformers import (
 from pipeline.model.families import model_config
 from pipeline.processes import world_size
 from pipeline.recipe import Model, Pretrain
+from pipeline.train.guard import Guard
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.watching.energy import Energy
 from pipeline.train.watching.log import Log, read_log
@@ -70,6 +71,7 @@ def watched_trainer(
     held_out: Dataset | None = None,
     callbacks: Iterable[TrainerCallback] = (),
     meter: Meter | None = None,
+    guard: Guard | None = None,
     **arguments: Any,
 ) -> MeteredTrainer:
     """Muon and a falling rate; a line of the log at every step, a checkpoint at every second, one measurement in
@@ -98,6 +100,7 @@ def watched_trainer(
         optimizer_cls_and_kwargs=optimizer_factory(Pretrain()),
         callbacks=[Log(directory / "log.jsonl", {}), *callbacks],
         meter=meter or Meter(FLOPS, PEAK),
+        guard=guard,
     )
 
 

@@ -32,8 +32,8 @@ from pipeline.startup import work_ended
 from pipeline.tasks.base import Example, Prediction
 from pipeline.train.align import MAIN_METRICS
 from pipeline.train.arguments import training_arguments
-from pipeline.train.checkpoints import resumes_at, train_or_resume
 from pipeline.train.judging import MODEL, compared
+from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
@@ -194,9 +194,9 @@ class Bench:
         for callback in (
             Log(self.out.path / LOG, {"run": MODEL}),
             Bar(self.name),
-            *tracker_callbacks(self.watch.report_to, self.out, resumes_at(checkpoints), self.name),
+            *tracker_callbacks(self.watch.report_to, self.out, checkpoints, self.name),
         ):
             trainer.add_callback(callback)
         train_or_resume(trainer, checkpoints)
-        trainer.save_model(str(checkpoints / _TRAINED))
+        save_trained(trainer, checkpoints / _TRAINED)
         work_ended()

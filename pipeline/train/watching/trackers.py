@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
@@ -10,6 +11,7 @@ from transformers.integrations import TensorBoardCallback
 
 from pipeline.artifacts import Artifact
 from pipeline.processes import is_main
+from pipeline.train.checkpoints import resumes_at
 
 _TENSORBOARD = "tensorboard"
 
@@ -30,17 +32,20 @@ def tracker_arguments(report_to: Sequence[str], out: Artifact, row: str = "") ->
 
 
 def tracker_callbacks(
-    report_to: Sequence[str], out: Artifact, step: int, row: str = ""
+    report_to: Sequence[str], out: Artifact, checkpoints: Path, row: str = ""
 ) -> list[TrainerCallback]:
     """TensorBoard's, told what the Trainer does not tell it: where its files go and the step it goes on from.
 
     Args:
         report_to: names of trackers.
         out: directory of the stage; event files go below it.
-        step: of the checkpoint; points after it, of steps that are done again, are dropped.
+        checkpoints: of the training; points after the last one, of steps that are done again, are dropped.
         row: one of several trainings of the stage.
     """
-    if _TENSORBOARD not in report_to or not is_main():
+    if _TENSORBOARD not in report_to:
+        return []
+    step = resumes_at(checkpoints)
+    if not is_main():
         return []
     from torch.utils.tensorboard import SummaryWriter
 

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import Trainer
 
+from pipeline.train.guard import Guard
 from pipeline.train.watching.log import SUMMARY
 from pipeline.train.watching.meter import Meter
 
@@ -17,14 +18,25 @@ class MeteredTrainer(Trainer):
 
     Args:
         meter: what measures; without one, what is known of any model.
+        guard: what skips steps that would do harm; without one, none is skipped.
         arguments: positional, as for Trainer.
         options: by name, as for Trainer.
     """
 
-    def __init__(self, *arguments: Any, meter: Meter | None = None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, meter: Meter | None = None, guard: Guard | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
-        self.meter = meter or Meter()
+        self.meter, self.guard = meter or Meter(), guard
         self.add_callback(self.meter)
+        if guard is not None:
+            self.add_callback(guard)
+
+    def unguard(self) -> None:
+        """Skip no step, whatever harm it does."""
+        if self.guard is not None:
+            self.remove_callback(self.guard)
+            self.guard = None
 
     def train(self, *arguments: Any, **options: Any) -> Any:
         if self.meter.energy is None:
@@ -38,7 +50,13 @@ class MeteredTrainer(Trainer):
         waiting = self.meter.waiting(epoch_iterator)
         batches, items = super().get_batch_samples(waiting, num_batches, device)
         self.meter.count(batches)
+        if self.guard is not None:
+            self.guard.begin(batches)
         return batches, items
+
+    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
+        loss = super().training_step(*arguments, **options)
+        return loss if self.guard is None else self.guard.see(loss)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         with self.meter.clock.stopped():
@@ -46,7 +64,8 @@ class MeteredTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "loss" in logs:
-            logs = {**logs, **self.meter.line(self.accelerator)}
+            skipped = {} if self.guard is None else self.guard.told(self.state.global_step)
+            logs = {**logs, **skipped, **self.meter.line(self.accelerator)}
         elif SUMMARY in logs:
             logs = {**logs, **self.meter.summary(self.accelerator)}
         super().log(logs, start_time)

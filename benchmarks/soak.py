@@ -1,0 +1,186 @@
+"""Kill a run again and again, and compare what comes out with a run that nobody touched, byte for byte.
+
+    python -m benchmarks.soak 100                # kills; writes benchmarks/results/soak.json
+    python -m benchmarks.soak 20 --recipe my.py  # what follows the number is groundup run's
+
+Without a recipe it is the quickstart, with a tenth of its steps and a checkpoint at every fifth. A kill (SIGKILL) comes
+after a random time, or, every second time, while a checkpoint is being written. A process begins with all modules
+loaded, so that most of the time is the run's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from benchmarks.pages import ROOT
+from pipeline.artifacts import LOG, PREDICTIONS, write_json
+from pipeline.provenance import describe_hardware, hardware
+from pipeline.train.watching.log import read_log
+
+RESULTS = ROOT / "benchmarks" / "results" / "soak.json"
+SMALL = ["--pretrain.steps", "48", "--finetune.steps", "20", "--pretrain.checkpoint-every", "5",
+         "--finetune.checkpoint-every", "5", "--pretrain.evaluate-every", "20"]  # fmt: skip
+_LOADED = ["pipeline.verbs", "pipeline.stages", "pipeline.corpus.build", "pipeline.tokenizer.build",
+           "pipeline.train.pretrain", "pipeline.train.finetune", "benchmarks.soak"]  # fmt: skip
+_COMPARED = "model.safetensors", "tokenizer.json", PREDICTIONS
+_LOGGED = "loss", "grad_norm", "learning_rate", "eval_loss", "tokens", "samples"
+_WRITING = "**/.writing/checkpoint-*"
+
+
+@dataclass
+class Survived:
+    """What a run lived through, and what differs from one that lived through nothing."""
+
+    kills: int = 0
+    while_writing: int = 0
+    """Of them, while a checkpoint was being written."""
+    files: int = 0
+    """That were compared."""
+    different_files: tuple[str, ...] = ()
+    different_lines: tuple[str, ...] = ()
+    """Of the logs: the run, the step and the field."""
+    seconds: float = 0.0
+    untouched_seconds: float = 0.0
+
+
+def soak(arguments: Sequence[str], kills: int, place: Path, seed: int = 0, longest: float = 20.0) -> Survived:
+    """Run a command twice below ``place``: once untouched, and once killed until it has been ``kills`` times.
+
+    Args:
+        arguments: of ``groundup``, without ``--runs``.
+        kills: at least so many; the run begins anew in another directory when it ends before them.
+        place: an empty directory.
+        seed: of the times of the kills.
+        longest: seconds until a kill.
+
+    Raises:
+        RuntimeError: when the command fails otherwise than by a kill.
+    """
+    chance, survived = random.Random(seed), Survived()
+    whole = place / "whole"
+    began = time.monotonic()
+    if _started(arguments, whole).wait() != 0:
+        raise RuntimeError((whole / "said.txt").read_text()[-2000:])
+    survived.untouched_seconds = round(time.monotonic() - began, 1)
+    began, turn = time.monotonic(), 0
+    while survived.kills < kills:
+        broken, turn = place / f"broken-{turn}", turn + 1
+        while (code := _lived(arguments, broken, chance, longest, survived)) == -signal.SIGKILL:
+            survived.kills += 1
+        if code:
+            raise RuntimeError((broken / "said.txt").read_text()[-2000:])
+        _compare(whole, broken, survived)
+    survived.seconds = round(time.monotonic() - began, 1)
+    return survived
+
+
+class _Started:
+    """A command in a process of its own, forked from one that has loaded what it needs."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self.process = process
+        process.start()
+
+    def wait(self, seconds: float | None = None) -> int | None:
+        """The exit code, negative after a signal; None while it goes on."""
+        self.process.join(seconds)
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        os.kill(self.process.pid or 0, signal.SIGKILL)
+
+
+def _started(arguments: Sequence[str], runs: Path) -> _Started:
+    runs.mkdir(parents=True, exist_ok=True)
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_LOADED)
+    return _Started(context.Process(target=_run, args=([*arguments, "--runs", str(runs)], runs / "said.txt")))
+
+
+def _run(arguments: list[str], said: Path) -> None:
+    from pipeline.cli import main
+
+    with said.open("a") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        sys.exit(main(arguments))
+
+
+def _lived(
+    arguments: Sequence[str], runs: Path, chance: random.Random, longest: float, survived: Survived
+) -> int | None:
+    """Start the command and kill it; its exit code, which is another where it was sooner done."""
+    at_writing = chance.random() < 0.5
+    started = _started(arguments, runs)
+    end = time.monotonic() + chance.uniform(0, longest)
+    while time.monotonic() < end:
+        code = started.wait(0.01)
+        if code is not None:
+            return code
+    while at_writing and not any(runs.glob(_WRITING)):
+        code = started.wait(0.001)
+        if code is not None:
+            return code
+    started.kill()
+    code = started.wait()
+    survived.while_writing += at_writing and code == -signal.SIGKILL
+    return code
+
+
+def _compare(whole: Path, broken: Path, survived: Survived) -> None:
+    files = {name: _hashes(name, whole) for name in _COMPARED}
+    for name, expected in files.items():
+        found = _hashes(name, broken)
+        survived.files += len(expected)
+        differ = [f for f in expected.keys() | found.keys() if expected.get(f) != found.get(f)]
+        survived.different_files += tuple(sorted(differ))
+    for log in sorted(whole.rglob(LOG)):
+        place = log.relative_to(whole)
+        one, other = (_lines(runs / place) for runs in (whole, broken))
+        differ = [line for line in [*one, *other] if one.count(line) != other.count(line)]
+        survived.different_lines += tuple(sorted({f"{place} {line}" for line in differ}))
+
+
+def _hashes(name: str, runs: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(runs)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in runs.rglob(name)
+        if "checkpoints" not in file.parts
+    }
+
+
+def _lines(log: Path) -> list[str]:
+    return [
+        f"{entry.get('run', '')} {entry['step']} {field} {entry[field]}"
+        for entry in read_log(log)
+        for field in _LOGGED
+        if field in entry
+    ]
+
+
+def main(kills: int, arguments: Sequence[str]) -> None:
+    """Soak, print, and write down what came out; the exit code says whether anything differs."""
+    command = ["run", *(arguments or SMALL)]
+    with tempfile.TemporaryDirectory() as place:
+        survived = soak(command, kills, Path(place))
+    write_json(
+        RESULTS, {"machine": describe_hardware(hardware()), "command": " ".join(command), **asdict(survived)}
+    )
+    print(RESULTS.read_text())
+    if survived.different_files or survived.different_lines:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100, sys.argv[2:])
