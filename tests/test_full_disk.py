@@ -48,7 +48,8 @@ def test_a_disk_that_grows_too_slowly(
     )
     arguments = [verb, "--recipe", str(tiny), "--runs", str(disk)]
     arguments += ["--task", "sentiment"] if verb == "finetune" else []
-    codes, free = [], 0
+    codes: list[int] = []
+    free = 0
     while not codes or codes[-1]:
         _give(disk, free)
         codes.append(main(arguments))

@@ -62,7 +62,7 @@ def test_the_command_line_tells_none(tiny: Path, whole_run: Path, tmp_path: Path
     """Neither in what it prints, where the address of the Hub is wrong, nor in any file of a run."""
     proxy = f"http://you:{PLAIN}@127.0.0.1:9"
     secrets = {"HF_TOKEN": PLANTED, "HF_ENDPOINT": proxy, "https_proxy": proxy, "HF_HUB_OFFLINE": "0"}
-    common = ["--recipe", tiny, "--runs", tmp_path / "runs", "--task", "sentiment"]
+    common = ["--recipe", str(tiny), "--runs", str(tmp_path / "runs"), "--task", "sentiment"]
     refused = run_groundup("finetune", *common, "--model", "you/model", **secrets)
     assert refused.returncode == 2 and "you/model" in refused.stderr
     done = run_groundup("finetune", *common, "--model", whole_run / "tiny" / "pretrain", **secrets)
