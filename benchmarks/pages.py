@@ -11,6 +11,7 @@ README = ROOT / "README.md"
 CORPUS = ROOT / "docs" / "corpus.md"
 PERFORMANCE = ROOT / "docs" / "performance.md"
 TOKENIZER = ROOT / "docs" / "tokenizer.md"
+TRAINING = ROOT / "docs" / "training.md"
 
 
 def write_between(page: Path, mark: str, text: str) -> None:
