@@ -24,7 +24,7 @@ from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Adapter, Finetune, Pretrain, Recipe
 from pipeline.report.tables import drawn, print_table
-from pipeline.sources import read, read_splits
+from pipeline.sources import read, read_all, read_splits
 from pipeline.sources.columns import text_column
 from pipeline.stages import Run, Stage, stage_of
 from pipeline.tasks import task_named
@@ -32,7 +32,7 @@ from pipeline.tokenizer.report import embedding_cost
 from pipeline.train.align.dpo import read_pairs
 from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
-from pipeline.train.examples import read_examples
+from pipeline.train.examples import read_examples, usable
 
 _UTILISATION = 0.4
 """Share of the measured matrix speed that training is taken to reach."""
@@ -299,7 +299,7 @@ def _check_task(name: str, settings: Finetune, context: int) -> None:
         raise GroundupError(f"task '{name}'", "there is no data for it", "name some with --data")
     rows, held_out = read_splits(settings.data)
     if settings.eval_data:
-        held_out = read(settings.eval_data, "test")
+        held_out = read_all(settings.eval_data, "test")
     for part in (rows, held_out) if held_out is not None else (rows,):
-        if not list(task.examples(itertools.islice(part, _ROWS))):
+        if not list(task.examples(itertools.islice(usable(part, task), _ROWS))):
             raise GroundupError(settings.data, "its first rows hold no example", "check the columns")

@@ -200,6 +200,8 @@ class Finetune:
     """Where rows come from: package:NAME, hub:OWNER/NAME, a file or a directory."""
     eval_data: str = ""
     """Held-out rows; without it they are split off by the seed."""
+    skip_bad_rows: int = 0
+    """Rows that cannot be read or hold no example are listed and passed over, so many of each part at most."""
     text_column: str = "text"
     """The column with the input: the text, the source sentence, the document, the messages."""
     pair_column: str = ""

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli import main
+from pipeline.errors import GroundupError
+from pipeline.recipe import Finetune
+from pipeline.tasks import task_named
+from pipeline.train.examples import read_examples
 
 GOOD = "".join(f"this was {word} {n},{word}\n" for n in range(20) for word in ("good", "bad"))
 SQUAD = {"title": "T", "paragraphs": [{"context": "Oslo.", "qas": [{"question": "Where?", "answers": []}]}]}
@@ -186,3 +191,45 @@ def test_a_place_that_cannot_be_written(
     assert main(["pretrain", "--recipe", str(tiny), "--runs", str(tmp_path / "file")]) == 2
     said = capsys.readouterr().err
     assert str(tmp_path / "file") in said and said.count("\n") == 1
+
+
+BAD_ROWS = {
+    "a.csv": "text,label\n" + GOOD + "one,two,three\n,good\n" + GOOD.replace("this", "that"),
+    "a.jsonl": "".join(
+        f"{line}\n"
+        for line in (
+            *(json.dumps({"text": f"it is {n}", "label": ("bad", "good")[n % 2]}) for n in range(40)),
+            "{",
+            "[1]",
+            '{"text": 1.5}',
+            '{"text": "odd", "label": null}',
+            *(json.dumps({"text": f"it was {n}", "label": ("bad", "good")[n % 2]}) for n in range(40)),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize(("file", "bad"), [("a.csv", (42, 43)), ("a.jsonl", (41, 42, 43, 44))])
+def test_bad_rows_are_passed_over_where_one_says_so(
+    file: str, bad: tuple[int, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / file).write_text(BAD_ROWS[file])
+    settings = Finetune(data=str(tmp_path / file), label_names=("bad", "good"))
+    enough = replace(settings, skip_bad_rows=len(bad))
+    parts = read_examples(task_named("sentiment", enough), 0.1, seed=0)
+    assert len(parts.train) + len(parts.held_out) + len(parts.validation) == 80
+    told = capsys.readouterr().out.splitlines()
+    assert [line.split(": ")[1] for line in told] == [
+        f"passed over, {n} of at most {len(bad)}" for n in range(1, len(bad) + 1)
+    ]
+    assert all(f"{file} line {number}:" in line for number, line in zip(bad, told, strict=True))
+    for fewer in (0, len(bad) - 1):
+        with pytest.raises(GroundupError, match=f"{file} line {bad[fewer]}:"):
+            read_examples(task_named("sentiment", replace(settings, skip_bad_rows=fewer)), 0.1, seed=0)
+
+
+def test_what_damages_a_whole_file_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"text,label\nfine,good\nsch\xf6n,good\n")
+    settings = Finetune(data=str(tmp_path / "a.csv"), skip_bad_rows=9)
+    with pytest.raises(GroundupError, match="line 3: byte 4 is not UTF-8"):
+        read_examples(task_named("sentiment", settings), 0.1, seed=0)

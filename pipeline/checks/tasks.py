@@ -18,6 +18,12 @@ def check_task(section: str, settings: Finetune) -> None:
     check_adapter(section, settings)
     require(settings.steps > 0, f"{section}.steps", "0 steps train nothing", "use 1 or more")
     require(settings.passes >= 0, f"{section}.passes", f"{settings.passes} is negative", "use 1 or more")
+    require(
+        settings.skip_bad_rows >= 0,
+        f"{section}.skip-bad-rows",
+        f"{settings.skip_bad_rows} is negative",
+        "use 0 or more",
+    )
     require(settings.global_batch > 0, f"{section}.global-batch", "0 examples are none", "use 1 or more")
     require(
         1 <= settings.n_best <= 20,

@@ -20,8 +20,8 @@ from pipeline.sources import (
     tweets,
     web_pages,
 )
-from pipeline.sources.base import Row
-from pipeline.sources.reading import bytes_of, parts, read, read_splits
+from pipeline.sources.base import Row, sound
+from pipeline.sources.reading import bytes_of, parts, read, read_all, read_splits
 
 __all__ = [
     "Row",
@@ -39,7 +39,9 @@ __all__ = [
     "parquet_files",
     "parts",
     "read",
+    "read_all",
     "read_splits",
+    "sound",
     "text_files",
     "translations",
     "tweets",

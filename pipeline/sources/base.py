@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,20 @@ class Row:
     """Rows of one group (a country, a module) stay on one side of every split; empty: the text itself."""
     licence: str = ""
     """Of the row's text, where its source says."""
+    refusal: GroundupError | None = None
+    """Why it could not be read, where the rows after it can: whoever reads it raises this, or passes it over."""
+
+
+def sound(rows: Iterable[Row]) -> Iterator[Row]:
+    """The same rows.
+
+    Raises:
+        GroundupError: at the first one that could not be read.
+    """
+    for row in rows:
+        if row.refusal is not None:
+            raise row.refusal
+        yield row
 
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?::[\w.-]+)?")

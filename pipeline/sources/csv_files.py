@@ -37,11 +37,10 @@ def read_csv(path: Path) -> Iterator[Row]:
             if len(fields) == len(names):
                 yield Row(dict(zip(names, fields, strict=True)), f"{path} line {reader.line_num}")
             elif fields:  # an empty line has none
-                raise GroundupError(
-                    f"{path} line {reader.line_num}",
-                    f"the row has not the {len(names)} fields of the header",
-                    "quote fields that hold the separator, or complete the row",
-                )
+                place = f"{path} line {reader.line_num}"
+                what = f"the row has not the {len(names)} fields of the header"
+                remedy = "quote fields that hold the separator, or complete the row"
+                yield Row({}, place, refusal=GroundupError(place, what, remedy))
     except csv.Error as error:
         raise GroundupError(
             f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"

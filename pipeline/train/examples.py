@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from pipeline.errors import GroundupError
 from pipeline.evaluate.split import normal, position
 from pipeline.processes import say
 from pipeline.recipe import Finetune
-from pipeline.sources import read, read_splits
+from pipeline.sources import Row, read_all, read_splits, sound
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Task
 
@@ -43,14 +43,14 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
         raise GroundupError(f"task '{task.name}'", "there is no data for it", "name some with --data")
     rows, own_rows = read_splits(settings.data)
     if settings.eval_data:
-        own_rows = read(settings.eval_data, "test")
-    train = list(task.examples(rows))
+        own_rows = read_all(settings.eval_data, "test")
+    train = list(task.examples(usable(rows, task)))
     if own_rows is None:
         if len({e.group for e in train}) < _FEW_GROUPS:
             train = [replace(e, group=task.finer_group(e)) for e in train]
         parts = _with_every_kind(task, split(train, share, seed))
     else:
-        held_out = list(task.examples(own_rows))
+        held_out = list(task.examples(usable(own_rows, task)))
         parts = Parts(without(train, held_out), held_out)
         if len(parts.train) < len(train):
             say(
@@ -67,6 +67,29 @@ def read_examples(task: Task, share: float, seed: int) -> Parts:
             "give more data with different inputs",
         )
     return parts
+
+
+def usable(rows: Iterable[Row], task: Task) -> Iterator[Row]:
+    """Rows that hold examples; as many others as the settings tolerate are told of and passed over.
+
+    Raises:
+        GroundupError: at the first one beyond them.
+    """
+    most = task.settings.skip_bad_rows
+    if not most:
+        yield from sound(rows)
+        return
+    passed = 0
+    for row in rows:
+        try:
+            list(task.examples(sound([row])))
+        except GroundupError as refusal:
+            passed += 1
+            if passed > most:
+                raise
+            say(f"{task.name}: passed over, {passed} of at most {most}: {refusal}")
+            continue
+        yield row
 
 
 def held_out_texts(tasks: Mapping[str, Finetune], share: float, seed: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ from pipeline.model.messages import read_messages
 from pipeline.model.turns import written
 from pipeline.processes import on_main, say
 from pipeline.recipe import Dpo, Watch
-from pipeline.sources import Row, read_splits
+from pipeline.sources import Row, read_splits, sound
 from pipeline.sources.columns import column
 from pipeline.tasks.base import IGNORED, Example, Prediction
 from pipeline.train.align.bench import Bench, Metrics
@@ -68,11 +68,11 @@ def read_pairs(settings: Dpo, share: float, seed: int) -> Parts:
         GroundupError: for a row that is no pair, or when there are too few.
     """
     rows, own = read_splits(settings.data)
-    train = list(pairs(rows))
+    train = list(pairs(sound(rows)))
     if own is None:
         parts = split(train, share, seed)
     else:
-        held_out = list(pairs(own))
+        held_out = list(pairs(sound(own)))
         parts = Parts(without(train, held_out), held_out)
     if not parts.train or not parts.held_out:
         raise GroundupError(
