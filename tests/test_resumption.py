@@ -13,23 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.soak import Survived, soak
+from benchmarks.soak import Survived, long_recipe, soak
 from pipeline.artifacts import LOG
+from pipeline.recipe_files import load_recipe
+from pipeline.stages import Run
 from pipeline.train.watching.log import read_log
 from tests.command_line import ROOT, run_two_processes
 
 
-def _long(tiny: Path, place: Path) -> Path:
-    """The tiny recipe with more steps."""
-    recipe = place / "long.py"
-    text = tiny.read_text().replace("steps=4", "steps=12, checkpoint_every=3")
-    recipe.write_text(text.replace("steps=6", "steps=40"))
-    return recipe
-
-
-def test_kills_at_any_moment_change_nothing(tiny: Path, tmp_path: Path) -> None:
-    recipe = _long(tiny, tmp_path)
-    survived = soak(["run", "--recipe", str(recipe)], kills=8, place=tmp_path, longest=6.0)
+def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
+    recipe = long_recipe(tmp_path)
+    survived = soak(["run", "--recipe", str(recipe)], kills=8, place=tmp_path)
     assert survived.kills >= 8 and survived.files >= 9
     assert survived.different_files == () and survived.different_lines == ()
 
@@ -52,11 +46,15 @@ def test_the_comparison_sees_one_byte_and_one_line(tmp_path: Path) -> None:
     assert survived.different_lines == ("tiny/pretrain/log.jsonl  1 loss 2.0",)
 
 
-def _copied(whole_run: Path, runs: Path) -> Path:
-    """The finished corpus and tokenizer, and nothing trained."""
-    shutil.copytree(
-        whole_run / "tiny", runs / "tiny", ignore=shutil.ignore_patterns("pretrain", "finetune", "report")
-    )
+def _prepared(recipe: Path, place: Path) -> Path:
+    """A runs directory with the finished corpus and tokenizer, and nothing trained."""
+    run = Run(load_recipe(str(recipe)), place / "prepared")
+    run.finish("tokenizer")
+    return run.runs
+
+
+def _copied(prepared: Path, runs: Path) -> Path:
+    shutil.copytree(prepared, runs)
     return runs / "tiny" / "pretrain"
 
 
@@ -84,12 +82,11 @@ def _below(process: int) -> list[int]:
     return [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
 
 
-def test_two_processes_that_are_killed_end_with_the_same_bytes(
-    tiny: Path, whole_run: Path, tmp_path: Path
-) -> None:
-    recipe, ends = _long(tiny, tmp_path), []
+def test_two_processes_that_are_killed_end_with_the_same_bytes(tmp_path: Path) -> None:
+    recipe, ends = long_recipe(tmp_path), []
+    corpus = _prepared(recipe, tmp_path)
     for name in ("whole", "killed"):
-        out = _copied(whole_run, tmp_path / name)
+        out = _copied(corpus, tmp_path / name)
         arguments = ["pretrain", "--recipe", str(recipe), "--runs", str(tmp_path / name)]
         if name == "killed":
             _killed_after(random.Random(0).randint(5, 30), arguments, out / LOG)
@@ -100,14 +97,13 @@ def test_two_processes_that_are_killed_end_with_the_same_bytes(
     assert [e["step"] for e in read_log(out / LOG) if "loss" in e] == list(range(1, 41))
 
 
-def test_another_number_of_processes_goes_on_with_the_same_batches(
-    tiny: Path, whole_run: Path, tmp_path: Path
-) -> None:
-    recipe = _long(tiny, tmp_path)
-    whole = _copied(whole_run, tmp_path / "whole")
+def test_another_number_of_processes_goes_on_with_the_same_batches(tmp_path: Path) -> None:
+    recipe = long_recipe(tmp_path)
+    corpus = _prepared(recipe, tmp_path)
+    whole = _copied(corpus, tmp_path / "whole")
     done = run_two_processes("pipeline", "pretrain", "--recipe", recipe, "--runs", tmp_path / "whole")
     assert done.returncode == 0, done.stdout + done.stderr
-    broken = _copied(whole_run, tmp_path / "broken")
+    broken = _copied(corpus, tmp_path / "broken")
     arguments = ["pretrain", "--recipe", str(recipe), "--runs", str(tmp_path / "broken")]
     _killed_after(15, arguments, broken / LOG)
     done = subprocess.run(
