@@ -36,7 +36,6 @@ _LOADED = ["pipeline.verbs", "pipeline.stages", "pipeline.corpus.build", "pipeli
            "pipeline.train.pretrain", "pipeline.train.finetune"]  # fmt: skip
 _COMPARED = "model.safetensors", "tokenizer.json", PREDICTIONS
 _LOGGED = "loss", "grad_norm", "learning_rate", "eval_loss", "tokens", "samples"
-_WRITING = "**/.writing/checkpoint-*"
 
 
 @dataclass
@@ -139,7 +138,7 @@ def _lived(
         code = started.wait(0.01)
         if code is not None:
             return code
-    while at_writing and not any(runs.glob(_WRITING)):
+    while at_writing and not _writes(runs):
         code = started.wait(0.001)
         if code is not None:
             return code
@@ -147,6 +146,11 @@ def _lived(
     code = started.wait()
     survived.while_writing += at_writing and code == -signal.SIGKILL
     return code
+
+
+def _writes(runs: Path) -> bool:
+    """Whether a checkpoint is being written; directories come and go while this looks, which os.walk does not mind."""
+    return any(Path(directory).name == ".writing" and names for directory, names, _ in os.walk(runs))
 
 
 def _compare(whole: Path, broken: Path, survived: Survived) -> None:
