@@ -4,9 +4,9 @@
     python -m benchmarks.soak 20 --recipe my.py  # what follows the number is groundup run's
 
 Without a recipe it is the tests' own, with more steps: a corpus, a tokenizer, pre-training and five tasks, each also
-from random weights. A kill (SIGKILL) comes after a random time, or, every second time, while a checkpoint is being written.
-Reading data and predicting begin anew after a kill, so a recipe has to do these between two. A process begins with all
-modules loaded, so that most of the time is the run's own.
+from random weights. A kill (SIGKILL) comes after a random time, or, every second time, while a checkpoint is being
+written. Reading data and predicting begin anew after a kill, so a recipe has to do these between two. A process begins
+with all modules loaded, so that most of the time is the run's own.
 """
 
 from __future__ import annotations
