@@ -38,8 +38,8 @@ class Publish:
 
     repo: str = ""
     """Repository on the Hub, as user/name."""
-    private: bool = False
-    """Create the repository as private."""
+    public: bool = False
+    """Let everybody read it; without this a new repository is private, and one that is public is refused."""
     dry_run: bool = False
     """Show the card and every file that would be pushed, without a network."""
 
@@ -266,7 +266,7 @@ def _translate(common: Common, run: Run, options: Translate) -> None:
 def _publish(common: Common, run: Run, options: Publish) -> None:
     from pipeline.publish.hub import publish
 
-    publish(run, common.task, options.repo, options.private, options.dry_run)
+    publish(run, common.task, options.repo, options.public, options.dry_run)
 
 
 def with_task(recipe: Recipe, name: str) -> Recipe:

@@ -47,7 +47,7 @@ Uploads = dict[str, Path | bytes]
 """What goes up, by its name in the repository: a file of the run, or content made for the purpose."""
 
 
-def publish(run: Run, task: str, repo: str, private: bool, dry_run: bool) -> None:
+def publish(run: Run, task: str, repo: str, public: bool, dry_run: bool) -> None:
     """Push a finished model with its card in one commit, or show what would be pushed.
 
     The run's directory is not changed.
@@ -56,7 +56,7 @@ def publish(run: Run, task: str, repo: str, private: bool, dry_run: bool) -> Non
         run: the run to take the model from.
         task: a task, dpo or grpo, or nothing for the pre-trained model.
         repo: ``user/name`` on the Hub.
-        private: create the repository as private.
+        public: whether everybody may read it; a new repository is private otherwise, and one that is public is refused.
         dry_run: print the card and every file with its size; needs neither a token nor a network.
 
     Raises:
@@ -74,7 +74,7 @@ def publish(run: Run, task: str, repo: str, private: bool, dry_run: bool) -> Non
         raise GroundupError(
             "the Hub", "there is no access token", "sign in with hf auth login, or set HF_TOKEN"
         )
-    print(f"published: {_push(uploads, repo, private, f'{run.recipe.name}: {stage}')}")
+    print(f"published: {_push(uploads, repo, public, f'{run.recipe.name}: {stage}')}")
 
 
 def _check_name(repo: str) -> None:
@@ -136,17 +136,20 @@ def _show(uploads: Uploads, repo: str) -> None:
         print(f"  {size:>15,}  {name}")
 
 
-def _push(uploads: Uploads, repo: str, private: bool, message: str) -> str:
-    """Create the repository where there is none and commit; returns its address.
+def _push(uploads: Uploads, repo: str, public: bool, message: str) -> str:
+    """Create the repository where there is none and commit; returns its address and who may read it.
 
     Each request is made again for a while where the Hub is busy or out of order. What has arrived is not sent again.
     """
     api = HfApi()
     try:
-        url = _patiently(lambda: api.create_repo(repo, private=private or None, exist_ok=True))
-        if private and not _patiently(lambda: api.model_info(repo)).private:
+        url = _patiently(lambda: api.create_repo(repo, private=not public, exist_ok=True))
+        private = _patiently(lambda: api.model_info(repo)).private
+        if not public and not private:
             raise GroundupError(
-                repo, "the repository is there already, in public", "make it private, or take another"
+                repo,
+                "the repository is there already, and everybody can read it",
+                "add --public, make it private, or take another",
             )
         present = _patiently(lambda: api.list_repo_files(repo))
         stale = [n for n in present if _goes_up(n) and n not in uploads]
@@ -158,7 +161,7 @@ def _push(uploads: Uploads, repo: str, private: bool, message: str) -> str:
         _patiently(lambda: api.create_commit(repo, operations=operations, commit_message=message))
     except (HTTPError, OSError, RuntimeError, ValueError) as error:
         raise _explained(error, repo) from error
-    return str(url)
+    return f"{url} ({'private' if private else 'public'})"
 
 
 def _patiently(ask: Callable[[], T]) -> T:

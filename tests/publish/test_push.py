@@ -60,7 +60,7 @@ def _snapshot(directory: Path) -> dict[str, tuple[int, bytes]]:
     ("task", "model", "more"),
     [
         ("", "model", []),
-        ("sentiment", "classify.model", ["--task", "sentiment", "--private"]),
+        ("sentiment", "classify.model", ["--task", "sentiment", "--public"]),
         ("grpo", "chat.model", ["--task", "grpo"]),
     ],
 )
@@ -75,7 +75,7 @@ def test_code_of_the_card_loads_the_pushed_model_bit_for_bit(
     repository = hub.repositories["user/films"]
     assert len(repository.commits) == 2, "everything goes up in one commit"
     assert set(repository.files) - {"generation_config.json"} == PUSHED
-    assert repository.files["model.safetensors"].lfs and repository.private == ("--private" in more)
+    assert repository.files["model.safetensors"].lfs and repository.private == ("--public" not in more)
     assert _snapshot(run.path) == before
 
     code = re.findall(r"```python\n(.*?)```", repository.files["README.md"].content.decode(), re.DOTALL)[0]
@@ -100,14 +100,14 @@ def test_files_of_an_earlier_push_go_and_others_stay(
     old = {"README.md": b"old", "vocab.txt": b"old", "notes.txt": b"kept"}
     repository.commit({name: Blob(content, lfs=False) for name, content in old.items()})
     environment = hub.environment(tmp_path)
-    done = groundup(*_arguments(run, tiny, "--repo", "user/films"), **environment)
-    assert done.returncode == 0, done.stderr
+    done = groundup(*_arguments(run, tiny, "--repo", "user/films", "--public"), **environment)
+    assert done.returncode == 0 and "user/films (public)" in done.stdout, done.stderr
     assert "vocab.txt" not in repository.files
     assert repository.files["notes.txt"].content == b"kept"
     assert repository.files["README.md"].content.startswith(b"---\n")
 
-    private = groundup(*_arguments(run, tiny, "--repo", "user/films", "--private"), **environment)
-    _refused(private, "is there already, in public")
+    private = groundup(*_arguments(run, tiny, "--repo", "user/films"), **environment)
+    _refused(private, "is there already, and everybody can read it; add --public")
     assert len(repository.commits) == 2
 
 
