@@ -69,7 +69,7 @@ def soak(arguments: Sequence[str], kills: int, place: Path, seed: int = 0) -> Su
     chance, survived = random.Random(seed), Survived()
     whole = place / "whole"
     began = time.monotonic()
-    if _started(arguments, whole).wait() != 0:
+    if _ended(_started(arguments, whole)) != 0:
         raise RuntimeError((whole / "said.txt").read_text()[-2000:])
     survived.untouched_seconds = round(time.monotonic() - began, 1)
     longest = survived.untouched_seconds / 5
@@ -95,27 +95,20 @@ def long_recipe(place: Path) -> Path:
     return recipe
 
 
-class _Started:
+def _started(arguments: Sequence[str], runs: Path) -> BaseProcess:
     """A command in a process of its own, forked from one that has loaded what it needs."""
-
-    def __init__(self, process: BaseProcess) -> None:
-        self.process = process
-        process.start()
-
-    def wait(self, seconds: float | None = None) -> int | None:
-        """The exit code, negative after a signal; None while it goes on."""
-        self.process.join(seconds)
-        return self.process.exitcode
-
-    def kill(self) -> None:
-        os.kill(self.process.pid or 0, signal.SIGKILL)
-
-
-def _started(arguments: Sequence[str], runs: Path) -> _Started:
     runs.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_LOADED)
-    return _Started(context.Process(target=_run, args=([*arguments, "--runs", str(runs)], runs / "said.txt")))
+    process = context.Process(target=_run, args=([*arguments, "--runs", str(runs)], runs / "said.txt"))
+    process.start()
+    return process
+
+
+def _ended(process: BaseProcess, seconds: float | None = None) -> int | None:
+    """The exit code, negative after a signal; None while it goes on after so many seconds."""
+    process.join(seconds)
+    return process.exitcode
 
 
 def _run(arguments: list[str], said: Path) -> None:
@@ -135,15 +128,15 @@ def _lived(
     started = _started(arguments, runs)
     end = time.monotonic() + chance.uniform(0, longest)
     while time.monotonic() < end:
-        code = started.wait(0.01)
+        code = _ended(started, 0.01)
         if code is not None:
             return code
     while at_writing and not _writes(runs):
-        code = started.wait(0.001)
+        code = _ended(started, 0.001)
         if code is not None:
             return code
     started.kill()
-    code = started.wait()
+    code = _ended(started)
     survived.while_writing += at_writing and code == -signal.SIGKILL
     return code
 

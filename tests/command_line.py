@@ -27,20 +27,27 @@ def run_groundup(*arguments: str | Path, **environment: str) -> subprocess.Compl
 Groundup = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def two_processes(module: str, *arguments: str | Path) -> list[str | Path]:
+    """The command that starts a module in two processes under Accelerate."""
+    accelerate = Path(sys.executable).with_name("accelerate")
+    config = ROOT / "recipes" / "launch" / "ddp_cpu.yaml"
+    return [
+        accelerate,
+        "launch",
+        "--config_file",
+        config,
+        "--main_process_port",
+        "0",
+        "-m",
+        module,
+        *arguments,
+    ]
+
+
 def run_two_processes(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """A module in two processes under Accelerate."""
     return subprocess.run(
-        [
-            Path(sys.executable).with_name("accelerate"),
-            "launch",
-            "--config_file",
-            ROOT / "recipes" / "launch" / "ddp_cpu.yaml",
-            "--main_process_port",
-            "0",
-            "-m",
-            module,
-            *arguments,
-        ],
+        two_processes(module, *arguments),
         cwd=ROOT,
         env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
         capture_output=True,

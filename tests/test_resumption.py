@@ -18,7 +18,7 @@ from pipeline.artifacts import LOG
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.watching.log import read_log
-from tests.command_line import ROOT, run_two_processes
+from tests.command_line import ROOT, run_two_processes, two_processes
 
 
 def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
@@ -60,13 +60,14 @@ def _copied(prepared: Path, runs: Path) -> Path:
 
 def _killed_after(steps: int, arguments: list[str], log: Path) -> None:
     """Start a command in two processes and kill all when the log has so many steps."""
-    launch = ROOT / "recipes" / "launch" / "ddp_cpu.yaml"
     job = subprocess.Popen(
-        [Path(sys.executable).with_name("accelerate"), "launch", "--config_file", launch,
-         "--main_process_port", "0", "-m", "pipeline", *arguments],
-        cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        two_processes("pipeline", *arguments),
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     while job.poll() is None and len([e for e in read_log(log) if "loss" in e]) < steps:
         time.sleep(0.01)
     assert job.poll() is None, "it ended before it could be killed"

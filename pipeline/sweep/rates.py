@@ -37,6 +37,7 @@ from pipeline.stages import Run, task_of
 from pipeline.sweep.stage import trained_stage
 from pipeline.train.finetune import bench_for
 from pipeline.train.pretrain import trainer_for
+from pipeline.train.watching.trainer import MeteredTrainer
 
 _SMOOTHED = 0.04
 """Width of the Gaussian that the loss is smoothed with, as a share of the steps; they differ by their data."""
@@ -94,6 +95,7 @@ def find_rates(run: Run, task: str, rise: Rise, spell: Callable[[Recipe], str]) 
     out = Artifact(run.path / "rates" / stage)
     with out.locked():
         trainer, training = _trainer(run, stage, rise.steps, out)
+        trainer.unguard()  # it is to diverge
         losses = range_test(trainer, rise)
         shutil.rmtree(out.checkpoints, ignore_errors=True)  # the Trainer makes it, and nothing was saved
         found = suggestion(losses, rise)
@@ -179,7 +181,7 @@ def _check(rise: Rise) -> None:
         raise GroundupError("--lowest", f"{rise.lowest} is not between 0 and {rise.highest}", "use less")
 
 
-def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[Trainer, Pretrain | Finetune]:
+def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[MeteredTrainer, Pretrain | Finetune]:
     """The stage's own model, data and optimiser, for a few steps of which nothing is kept but the log; its settings."""
     recipe = replace(run.recipe, watch=replace(run.recipe.watch, energy=False, report_to=()))
     nothing_kept = {"save_strategy": "no", "eval_strategy": "no"}
@@ -193,15 +195,12 @@ def _trainer(run: Run, stage: str, steps: int, out: Artifact) -> tuple[Trainer, 
             out,
             **nothing_kept,
         )
-        made.unguard()
         return made, short
     task = task_of(stage)
     settings = replace(recipe.tasks[task], steps=steps, passes=0.0, log_every=1)
     start = settings.model or str(run.artifact("pretrain").path)
     bench, model = bench_for(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch)
-    trainer = bench.trainer("rates", model, out.checkpoints, **nothing_kept)
-    trainer.unguard()
-    return trainer, bench.task.settings
+    return bench.trainer("rates", model, out.checkpoints, **nothing_kept), bench.task.settings
 
 
 def _rates(training: Pretrain | Finetune, factor: float = 1.0) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
@@ -41,6 +42,6 @@ def test_it_stops_at_the_end_of_the_step_and_goes_on(
 def test_where_one_process_is_asked_all_stop_at_the_same_step(tmp_path: Path) -> None:
     done = run_two_processes("tests.train.asked_to_stop", tmp_path)
     assert done.returncode != 0 and done.stdout.count(f"step {STEP}") == 2, done.stdout + done.stderr
-    assert "exitcode  : 75" in done.stderr.replace("exitcode : 75", "exitcode  : 75"), done.stderr
+    assert re.search(r"exitcode +: 75", done.stderr), done.stderr
     saved = {file.name for file in (tmp_path / "checkpoints" / f"checkpoint-{STEP}").iterdir()}
     assert {"rng_state_0.pth", "rng_state_1.pth", "checksums.json"} <= saved
