@@ -131,6 +131,17 @@ def use_physical_cores() -> None:
         torch.set_num_threads(max(1, share))
 
 
+def compute_the_same_twice() -> None:
+    """Let torch sum in one order, whatever the timing of threads, wherever it has an operator that does.
+
+    Compiled for a CPU, the gradient of an embedding would else be summed as threads come by. Where there is no such
+    operator torch says which one it is, and goes on.
+    """
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS takes to promise the same
+
+
 def computes_in_bfloat16() -> bool:
     """Whether bfloat16 matrix products run in hardware: GPUs since Ampere, CPUs with AVX-512 BF16 or AMX."""
     if torch.cuda.is_available():

@@ -10,7 +10,7 @@ import torch
 from transformers import TrainingArguments
 
 from pipeline.launch import check_processes
-from pipeline.model.machine import Choice
+from pipeline.model.machine import Choice, compute_the_same_twice
 from pipeline.processes import world_size
 from pipeline.recipe import Dpo, Finetune, Grpo, Pretrain
 from pipeline.train.schedule import schedule_arguments
@@ -38,6 +38,7 @@ def training_arguments(
         GroundupError: when the global batch does not divide among the processes, or there are several GPUs for one.
     """
     check_processes("global-batch", settings.global_batch)
+    compute_the_same_twice()
     _compile_layers(choice)
     micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
     arguments: dict[str, Any] = {

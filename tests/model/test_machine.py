@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from pipeline.model import machine
-from pipeline.model.machine import Choice, choose, choose_for_many_shapes
+from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compute_the_same_twice
 from pipeline.recipe import Compile
 
 SHORT, LONG = 1e12, 1e15
@@ -53,3 +54,24 @@ def test_on_gpus_batches_of_many_shapes_are_compiled_if_one_says_so(monkeypatch:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert not choose_for_many_shapes("float32", "auto", 1e30, 256).compiles
     assert choose_for_many_shapes("float32", "yes", SHORT, 256).compiles
+
+
+def test_a_compiled_embedding_has_the_same_gradient_each_time() -> None:
+    """Two threads would else add to its few rows as they come by, and round otherwise each time."""
+    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    embedding = nn.Embedding(8, 256)
+    compiled = torch.compile(embedding)
+    ids, weights = torch.randint(0, 8, (4096,)), torch.randn(4096, 256)
+    gradients = []
+    try:
+        torch.set_num_threads(2)
+        compute_the_same_twice()
+        for _ in range(10):
+            embedding.zero_grad()
+            compiled(ids).backward(weights)
+            assert embedding.weight.grad is not None
+            gradients.append(embedding.weight.grad.clone())
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(before)
+    assert all(torch.equal(gradient, gradients[0]) for gradient in gradients)
