@@ -1,17 +1,20 @@
 """Kill a run again and again, and compare what comes out with a run that nobody touched, byte for byte.
 
     python -m benchmarks.soak 100                # kills; writes benchmarks/results/soak.json
-    python -m benchmarks.soak 20 --recipe my.py  # what follows the number is groundup run's
+    python -m benchmarks.soak 20 compiled        # of a compiled, streamed training; soak-compiled.json
+    python -m benchmarks.soak 20 --recipe my.py  # what follows the number is groundup run's; writes nothing
 
 Without a recipe it is the tests' own, with more steps: a corpus, a tokenizer, pre-training and five tasks, each also
-from random weights. A kill (SIGKILL) comes after a random time, or, every second time, while a checkpoint is being
-written. Reading data and predicting begin anew after a kill, so a recipe has to do these between two. A process begins
-with all modules loaded, so that most of the time is the run's own.
+from random weights, in float32 and not compiled. The compiled one trains on a stream and for two tasks, in the
+precision and with the threads that the machine takes. A kill (SIGKILL) comes after a random time, or, every second
+time, while a checkpoint is being written. Reading data and predicting begin anew after a kill, so a recipe has to do
+these between two. A process begins with all modules loaded, so that most of the time is the run's own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import os
 import random
@@ -31,7 +34,7 @@ from pipeline.provenance import describe_hardware, hardware
 from pipeline.train.watching.log import read_log
 from tests.small_recipe import write_data, write_recipe
 
-RESULTS = ROOT / "benchmarks" / "results" / "soak.json"
+RESULTS = ROOT / "benchmarks" / "results"
 _LOADED = ["pipeline.verbs", "pipeline.stages", "pipeline.corpus.build", "pipeline.tokenizer.build",
            "pipeline.train.pretrain", "pipeline.train.finetune"]  # fmt: skip
 _COMPARED = "model.safetensors", "tokenizer.json", PREDICTIONS
@@ -93,6 +96,23 @@ def long_recipe(place: Path) -> Path:
     text = recipe.read_text().replace("steps=4", "steps=12, checkpoint_every=3")
     recipe.write_text(text.replace("steps=6", "steps=40"))
     return recipe
+
+
+def compiled_recipe(place: Path) -> Path:
+    """The same for two tasks, after pre-training on a stream, all of it compiled."""
+    recipe = long_recipe(place)
+    data = recipe.parent
+    stream = f'Stream(("{data}/reviews.csv", "{data}/summaries.jsonl"), weights=(3, 1), window=2000)'
+    text = recipe.read_text().replace("import Corpus", "import Stream, Corpus")
+    text = text.replace('compile="no"', f'compile="yes", stream={stream}').replace('"float32"', '"auto"')
+    text = text.replace("quick = dict(", 'quick = dict(compile="yes", from_scratch=False, ')
+    left_out = ('"translation"', '"qa"', '"summarization"')
+    recipe.write_text("\n".join(line for line in text.splitlines() if not line.strip().startswith(left_out)))
+    return recipe
+
+
+RECIPES = {"soak": long_recipe, "soak-compiled": compiled_recipe}
+"""By the name of what is written of them."""
 
 
 def _started(arguments: Sequence[str], runs: Path) -> BaseProcess:
@@ -177,12 +197,12 @@ def _lines(log: Path) -> list[str]:
     ]
 
 
-def write_page(results: Mapping[str, Any]) -> None:
+def write_page(name: str, results: Mapping[str, Any]) -> None:
     """Write what came out into docs/training.md."""
     files, lines = len(results["different_files"]), len(results["different_lines"])
     write_between(
         TRAINING,
-        "soak",
+        name,
         f"{results['kills']} kills, {results['while_writing']} of them while a checkpoint was being written, on "
         f"{results['machine']}: of {results['files']} files that were compared {files or 'none'} differed, and "
         f"{lines or 'no'} lines of the logs. It took {results['seconds'] / 60:.0f} minutes; untouched, one run takes "
@@ -190,16 +210,17 @@ def write_page(results: Mapping[str, Any]) -> None:
     )
 
 
-def main(kills: int, arguments: Sequence[str]) -> None:
+def main(kills: int, words: Sequence[str]) -> None:
     """Soak, print, and write down what came out; the exit code says whether anything differs."""
+    name = "-".join(["soak", *words])
     with tempfile.TemporaryDirectory() as place:
-        command = ["run", *(arguments or ["--recipe", str(long_recipe(Path(place)))])]
-        survived = soak(command, kills, Path(place))
-    named = " ".join(arguments) or "the recipe of the tests"
-    results = {"machine": describe_hardware(hardware()), "recipe": named, **asdict(survived)}
-    write_json(RESULTS, results)
-    write_page(results)
-    print(RESULTS.read_text())
+        own = RECIPES[name](Path(place)) if name in RECIPES else None
+        survived = soak(["run", *(["--recipe", str(own)] if own else words)], kills, Path(place))
+    results = {"machine": describe_hardware(hardware()), **asdict(survived)}
+    if own:
+        write_json(RESULTS / f"{name}.json", results)
+        write_page(name, results)
+    print(json.dumps(results, indent=2))
     if survived.different_files or survived.different_lines:
         sys.exit(1)
 

@@ -256,7 +256,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
     if recipe.pretrain.steps:
         yield from _refusal(micro_batch, recipe.pretrain.global_batch, recipe.pretrain.micro_batch)
         yield from _refusal(check_launch, "pretrain", recipe.pretrain)
-        for spec in recipe.corpus.sources:
+        for spec in (*recipe.corpus.sources, *recipe.pretrain.stream.sources):
             yield from _refusal(_check_text, spec, recipe.corpus.text_column)
     for task, settings in recipe.tasks.items():
         yield from _refusal(_check_task, task, settings, recipe.model.context)

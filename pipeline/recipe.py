@@ -111,6 +111,18 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """Text that is read while the model trains on it, in the place of the corpus' shards (docs/training.md)."""
+
+    sources: tuple[str, ...] = ()
+    """Where it comes from: package:NAME, hub:OWNER/NAME, a file or a directory. Empty: no stream."""
+    weights: tuple[float, ...] = ()
+    """Share of each source in the tokens; empty gives all the same."""
+    window: int = 16_000_000
+    """Tokens that are packed and shuffled together, while the model trains on those before them."""
+
+
+@dataclass(frozen=True)
 class Pretrain:
     """Token shards to a causal language model."""
 
@@ -152,6 +164,7 @@ class Pretrain:
     """Weight of the squared log-partition function in the loss; PaLM has 1e-4 (Chowdhery et al., 2022)."""
     leap: float = 10.0
     """A step is skipped whose loss is so many standard deviations above the mean of late; 0 skips none for that."""
+    stream: Stream = Stream()
     evaluation_tokens: int = 50_000
     """Held-out tokens that bits per byte is measured on."""
     evaluate_every: int = incidental(100)

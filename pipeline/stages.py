@@ -278,6 +278,7 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
         needs,
         settings,
         work,
+        data=recipe.pretrain.stream.sources,
         every_process=True,
         check=lambda: check_launch("pretrain", recipe.pretrain),
     )

@@ -28,6 +28,13 @@ def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
     assert survived.different_files == () and survived.different_lines == ()
 
 
+def test_kills_change_nothing_of_a_training_on_a_stream(tmp_path: Path) -> None:
+    recipe = _streamed(long_recipe(tmp_path))
+    survived = soak(["pretrain", "--recipe", str(recipe)], kills=4, place=tmp_path)
+    assert survived.kills >= 4 and survived.files >= 2
+    assert survived.different_files == () and survived.different_lines == ()
+
+
 def test_the_comparison_sees_one_byte_and_one_line(tmp_path: Path) -> None:
     from benchmarks.soak import _compare
 
@@ -83,8 +90,24 @@ def _below(process: int) -> list[int]:
     return [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
 
 
-def test_two_processes_that_are_killed_end_with_the_same_bytes(tmp_path: Path) -> None:
+STREAM = 'stream=Stream(("DATA/reviews.csv", "DATA/summaries.jsonl"), weights=(3, 1), window=1500), '
+
+
+def _streamed(recipe: Path) -> Path:
+    """The same recipe, whose pre-training reads its text while it trains."""
+    text = recipe.read_text().replace("import Corpus", "import Stream, Corpus")
+    text = text.replace(
+        "pretrain=Pretrain(", f"pretrain=Pretrain({STREAM.replace('DATA', str(recipe.parent))}"
+    )
+    recipe.write_text(text)
+    return recipe
+
+
+@pytest.mark.parametrize("text", ["memory-mapped", "streamed"])
+def test_two_processes_that_are_killed_end_with_the_same_bytes(text: str, tmp_path: Path) -> None:
     recipe, ends = long_recipe(tmp_path), []
+    if text == "streamed":
+        _streamed(recipe)
     corpus = _prepared(recipe, tmp_path)
     for name in ("whole", "killed"):
         out = _copied(corpus, tmp_path / name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks.refusal import require
-from pipeline.recipe import Align, Finetune, Pretrain, Recipe
+from pipeline.recipe import Align, Finetune, Pretrain, Recipe, Stream
 
 
 def check_saving(section: str, training: Pretrain | Finetune | Align) -> None:
@@ -63,6 +63,7 @@ def check_pretraining(recipe: Recipe) -> None:
     settings = recipe.pretrain
     check_training("pretrain", settings)
     _check_schedule(settings)
+    _check_stream(settings.stream)
     require(
         settings.global_batch >= 0,
         "pretrain.global-batch",
@@ -94,6 +95,27 @@ def check_pretraining(recipe: Recipe) -> None:
             "for published weights no rule decides it",
             "set it",
         )
+
+
+def _check_stream(stream: Stream) -> None:
+    require(
+        len(stream.weights) in (0, len(stream.sources)),
+        "pretrain.stream.weights",
+        f"{len(stream.weights)} weights for {len(stream.sources)} sources",
+        "give one for each source",
+    )
+    require(
+        all(weight > 0 for weight in stream.weights),
+        "pretrain.stream.weights",
+        f"{stream.weights} are not all positive",
+        "leave out the sources that nothing is to be taken of",
+    )
+    require(
+        stream.window > 0,
+        "pretrain.stream.window",
+        f"{stream.window} tokens hold no document",
+        "use some millions, such as 16000000",
+    )
 
 
 def _check_schedule(pretrain: Pretrain) -> None:

@@ -96,7 +96,7 @@ class Intake(Step):
     def _rows(self, part: Part, places: set[float]) -> Iterator[dict[str, str]]:
         room = part.characters
         for row in itertools.chain.from_iterable(map(read, part.specs)):
-            text = "" if _is_empty(row, self.column) else text_column(row, self.column, "text-column")
+            text = raw_text(row, self.column)
             if text and len(places) < FEW_TEXTS:
                 places.add(position(row.group or text, self.seed))
             yield {"text": text, "place": row.place, "group": row.group, "licence": row.licence}
@@ -117,9 +117,14 @@ def _foreign(registry: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_empty(row: Row, name: str) -> bool:
-    """Whether the column is there and holds nothing: common in raw text, and no mistake there."""
-    return name in row.values and not str(row.values[name] or "").strip()
+def raw_text(row: Row, name: str) -> str:
+    """A row's text; empty where the column is there and holds nothing: common in raw text, and no mistake there.
+
+    Raises:
+        GroundupError: when the column is not there, or holds no text.
+    """
+    is_empty = name in row.values and not str(row.values[name] or "").strip()
+    return "" if is_empty else text_column(row, name, "text-column")
 
 
 def _chunks(rows: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -49,6 +50,47 @@ class Document:
     key: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refined:
+    """A clean text, or why it is dropped."""
+
+    text: str
+    language: str
+    dropped_by: str = ""
+    """The filter; empty for a text that stays."""
+
+
+def refine(raw: str, settings: Corpus, longest: int, masked: Counter[str]) -> Iterator[Refined]:
+    """One raw text clean, judged and in pieces, each by itself: nothing here looks at another text.
+
+    Args:
+        raw: any Unicode text.
+        settings: what is dropped and masked.
+        longest: characters of a piece.
+        masked: counts what personal data were masked, by kind.
+    """
+    text = clean(raw)
+    language = language_of(text)
+    text, failure = _judged(text, language, settings)
+    if failure:
+        yield Refined(text, language, failure)
+        return
+    if settings.mask_personal_data:
+        text = mask(text, masked)
+    for piece in pieces(text, longest):
+        yield Refined(piece, language, "too_short" if len(piece) < settings.minimum_characters else "")
+
+
+def _judged(text: str, language: str, settings: Corpus) -> tuple[str, str]:
+    """The text without the lines that a filter takes, and the name of the filter that drops it all."""
+    if len(text) < settings.minimum_characters:
+        return text, "too_short"
+    if settings.languages and language not in settings.languages:
+        return text, "other_language"
+    verdict = judge(Page(text, language), settings.filters)
+    return (text, verdict.dropped_by) if verdict.dropped_by else (verdict.text, "")
+
+
 class Refine(Step):
     """Task n cleans chunk n."""
 
@@ -73,38 +115,20 @@ class Refine(Step):
         if plan.few_texts:
             longest = min(longest, _FEW_TEXTS_PIECE)
         for row in raw_rows(self.layout, chunk):
-            text = clean(row["text"])
-            language = language_of(text)
-            text, failure = self._judged(text, language)
-            if failure:
-                tally.read += 1
-                tally.drop(failure, text or row["text"], chunk.source, row["place"])
-                continue
-            if self.settings.mask_personal_data:
-                text = mask(text, tally.masked)
             place = position(row["group"] or row["text"], plan.seed)  # the raw text, as the tasks see it
-            for piece in pieces(text, longest):
+            for refined in refine(row["text"], self.settings, longest, tally.masked):
                 tally.read += 1
-                if len(piece) < self.settings.minimum_characters:
-                    tally.drop("too_short", piece, chunk.source, row["place"])
+                if refined.dropped_by:
+                    tally.drop(refined.dropped_by, refined.text or row["text"], chunk.source, row["place"])
                     continue
                 yield Document(
-                    piece,
+                    refined.text,
                     row["place"],
                     row["licence"],
-                    language,
-                    position(piece, plan.seed) if plan.few_texts else place,
+                    refined.language,
+                    position(refined.text, plan.seed) if plan.few_texts else place,
                     draw(plan.seed, chunk.file, next(numbers)),
                 )
-
-    def _judged(self, text: str, language: str) -> tuple[str, str]:
-        """The text without the lines that a filter takes, and the name of the filter that drops it all."""
-        if len(text) < self.settings.minimum_characters:
-            return text, "too_short"
-        if self.settings.languages and language not in self.settings.languages:
-            return text, "other_language"
-        verdict = judge(Page(text, language), self.settings.filters)
-        return (text, verdict.dropped_by) if verdict.dropped_by else (verdict.text, "")
 
     def _write(self, documents: list[Document], slots: int, task: int) -> None:
         options = pyarrow.ipc.IpcWriteOptions(compression="zstd")

@@ -229,7 +229,10 @@ class Facts:
     def evaluated_on(self) -> list[DataSource]:
         """Sources whose held-out part the metrics are of."""
         held_out = self.manifest["settings"].get("finetune", {}).get("eval_data")
-        below = _specs(self.manifest) or self.lineage.get("corpus", {}).get("data", ())
+        own = (
+            [] if self.manifest["stage"] == "pretrain" else _specs(self.manifest)
+        )  # a stream has no held-out part
+        below = own or self.lineage.get("corpus", {}).get("data", ())
         specs = [held_out] if held_out else below
         return list(dict.fromkeys(data_source(spec) for spec in specs))
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from pipeline.errors import GroundupError
-from pipeline.tokenizer.shards import open_shards
-from pipeline.train.packing import Integers, Pieces, best_fit, packed, pieces_of
+from pipeline.tokenizer.shards import Shard, open_shards
+from pipeline.train.packing import Integers, Pieces, Rows, best_fit, packed, pieces_of
 
 NO_TARGET = -100
 """Label of a position from which nothing is predicted."""
@@ -61,15 +61,8 @@ class TrainingRows(Dataset):
             self.order = (turn, np.random.default_rng((self.seed, turn)).permutation(int(self.first[-1])))
         row = int(self.order[1][position])
         shard = int(np.searchsorted(self.first, row, side="right")) - 1
-        tokens, plan = self.shards[shard], self.plans[shard]
-        begin, end = plan.first[row - self.first[shard]], plan.first[row - self.first[shard] + 1]
-        pieces = [
-            tokens[start : start + length]
-            for start, length in zip(
-                plan.pieces.starts[begin:end].tolist(), plan.pieces.lengths[begin:end].tolist(), strict=True
-            )
-        ]
-        return features(pieces, self.length, self.padding)
+        place = row - int(self.first[shard])
+        return packed_row(self.shards[shard], self.plans[shard], place, self.length, self.padding)
 
 
 class EvaluationRows(Dataset):
@@ -109,6 +102,14 @@ class EvaluationRows(Dataset):
     def predicted(self) -> list[int]:
         """The tokens that the loss is taken over, in their order."""
         return self.ids[1:].tolist()
+
+
+def packed_row(shard: Shard, plan: Rows, row: int, length: int, padding: int) -> dict[str, torch.Tensor]:
+    """One row of a shard's plan as ``features``."""
+    begin, end = plan.first[row], plan.first[row + 1]
+    starts, lengths = plan.pieces.starts[begin:end].tolist(), plan.pieces.lengths[begin:end].tolist()
+    pieces = [shard[start : start + size] for start, size in zip(starts, lengths, strict=True)]
+    return features(pieces, length, padding)
 
 
 def features(pieces: Iterable[NDArray[Any]], length: int, padding: int) -> dict[str, torch.Tensor]:

@@ -28,6 +28,11 @@ def resumes_at(checkpoints: Path) -> int:
     return _step(checkpoint) if checkpoint else 0
 
 
+def newest_step(checkpoints: Path) -> int:
+    """The step of the newest checkpoint that was written, whole or not; 0 where there is none."""
+    return max(map(_step, checkpoints.glob("checkpoint-*")), default=0)
+
+
 def last_checkpoint(directory: Path) -> Path | None:
     """The newest checkpoint that is what was written; newer ones that are damaged are told of and go.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch.utils.data import Dataset
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
@@ -27,12 +28,14 @@ from pipeline.model.machine import choose, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Recipe
+from pipeline.tokenizer.build import TOKENIZER
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
 from pipeline.train.blocks import EvaluationRows, TrainingRows
 from pipeline.train.guard import Guard
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.resuming import save_trained, train_or_resume
+from pipeline.train.streaming import streamed_rows
 from pipeline.train.trainer import CausalTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
@@ -104,12 +107,14 @@ def trainer_for(
         arguments: the Trainer's, beside those that follow from the recipe.
     """
     settings, context = recipe.pretrain, recipe.model.context
-    padding, plans = tokenizer.pad_token_id, out.checkpoints / "rows"
-    rows = settings.steps * settings.global_batch
-    on_main(lambda: TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans))
-    training = TrainingRows(shards / "train", context, rows, recipe.seed, padding, plans)
+    rows, padding = settings.steps * settings.global_batch, tokenizer.pad_token_id
     held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
-    size = len(tokenizer.decode(held_out.predicted).encode())
+    text = tokenizer.decode(held_out.predicted)
+    size = len(text.encode())
+    if settings.stream.sources:
+        training = streamed_rows(recipe, tokenizer, shards.parent / TOKENIZER, text, out.checkpoints)
+    else:
+        training = _rows(recipe, padding, shards / "train", out.checkpoints)
 
     use_physical_cores()
     set_seed(recipe.seed)
@@ -149,6 +154,14 @@ def trainer_for(
         meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
         guard=Guard(settings.skipped_steps, settings.leap, out.path / SKIPPED),
     )
+
+
+def _rows(recipe: Recipe, padding: int, shards: Path, checkpoints: Path) -> Dataset:
+    """Of the corpus' shards; the first process packs them."""
+    rows = recipe.pretrain.steps * recipe.pretrain.global_batch
+    options = shards, recipe.model.context, rows, recipe.seed, padding, checkpoints / "rows"
+    on_main(lambda: TrainingRows(*options))
+    return TrainingRows(*options)
 
 
 def _held_out_loss(trainer: CausalTrainer) -> float:
