@@ -32,7 +32,9 @@ SKIPPED = "skipped"
 """Directory of a training with the batches of steps that were skipped (pipeline/train/guard.py)."""
 HARNESS = "harness"
 """Directory of a run with what lm-eval measured, by the stage that it measured."""
-_LOCK = ".lock"
+_LOCK, _LEASE = ".lock", ".lease"
+_LEASE_SECONDS = 30.0
+"""Without a sign of life for so long, a process on another machine counts as gone."""
 _WRITING = ".writing"
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 _CANNOT_WRITE = "PytorchStreamWriter", "inline_container", "os error 28"
@@ -90,7 +92,7 @@ class Artifact:
         for entry in self.path.iterdir() if self.path.is_dir() else ():
             if entry.is_dir() and not (entry / _LOCK).exists():
                 shutil.rmtree(entry)
-            elif entry.is_file() and entry.name != _LOCK:
+            elif entry.is_file() and entry.name not in (_LOCK, _LEASE):
                 entry.unlink()
 
     def finish(self, manifest: Mapping[str, Any], metrics: Mapping[str, Mapping[str, Any]]) -> None:
@@ -116,7 +118,7 @@ class Artifact:
 
     def _files(self) -> Iterator[Path]:
         for file in sorted(self.path.rglob("*")):
-            if file.is_file() and file.name not in (MANIFEST, _LOCK):
+            if file.is_file() and file.name not in (MANIFEST, _LOCK, _LEASE):
                 yield file
 
     @contextmanager
@@ -142,25 +144,46 @@ class Artifact:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory; the lock goes with the process, however it ends.
+        """Hold the directory; on this machine the lock goes with the process, however it ends.
+
+        Not every shared file system tells one machine of the locks of another. So there is a lease beside, whose time
+        of change is a sign of life: after a crash on another machine it is looked at for half a minute.
 
         Raises:
-            GroundupError: while another process holds it.
+            GroundupError: while another process holds it, here or on another machine.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.path / _LOCK, timeout=0)
+        lease = filelock.SoftFileLease(self.path / _LEASE, lease_duration=_LEASE_SECONDS)
         try:
-            lock.acquire()
-        except filelock.Timeout:
+            with lock:
+                self._take(lease)
+                try:
+                    yield
+                finally:
+                    lease.release()
+        except filelock.Timeout as held:
+            where = " on another machine" if held.lock_file == lease.lock_file else ""
             raise GroundupError(
                 str(self.path),
-                "another process is at work on this stage",
+                f"another process{where} is at work on this stage",
                 "wait for it, stop it, or use another --runs directory",
             ) from None
+
+    def _take(self, lease: filelock.SoftFileLease) -> None:
+        """Acquire it, once there was no sign of life for as long as it holds.
+
+        Raises:
+            filelock.Timeout: when there was one.
+        """
         try:
-            yield
-        finally:
-            lock.release()
+            lease.acquire(timeout=0)
+        except filelock.Timeout:
+            print(
+                f"{self.path}: waiting {_LEASE_SECONDS:.0f} s for a sign of life of another machine",
+                flush=True,
+            )
+            lease.acquire(timeout=_LEASE_SECONDS * 1.2)
 
 
 def read_json(file: Path) -> dict[str, Any]:

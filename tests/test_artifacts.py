@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from pipeline import artifacts
 from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError
+from tests.command_line import ROOT
 
 
 def test_finished_only_with_a_manifest_and_every_file(tmp_path: Path) -> None:
@@ -56,6 +60,54 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         )
     assert "another process is at work" in second.stderr
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == 0
+
+
+def _another_machine(directory: Path) -> Path:
+    """The lease that a process on a machine of another name holds; here it has no lock."""
+    code = (
+        "import os, socket, sys; socket.gethostname = lambda: 'elsewhere'\n"
+        "import filelock; from pipeline import artifacts\n"
+        "lease = filelock.SoftFileLease(sys.argv[1], lease_duration=2.0); lease.acquire(); os._exit(0)"
+    )
+    lease = directory / artifacts._LEASE
+    subprocess.run([sys.executable, "-c", code, str(lease)], cwd=ROOT, check=True)
+    assert "elsewhere" in lease.read_text()
+    return lease
+
+
+def test_another_machine_is_looked_at_for_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(artifacts, "_LEASE_SECONDS", 2.0)
+    artifact, lease, done = Artifact(tmp_path), _another_machine(tmp_path), Event()
+
+    def live() -> None:
+        while not done.wait(0.2):
+            os.utime(lease)
+
+    alive = Thread(target=live)
+    alive.start()
+    with pytest.raises(GroundupError, match="process on another machine is at work"), artifact.locked():
+        pass
+    done.set()
+    alive.join()
+    with artifact.locked():  # now it gives none
+        pass
+    assert capsys.readouterr().out.count("waiting 2 s for a sign of life") == 2 and not lease.exists()
+
+
+def test_a_crash_on_this_machine_is_not_waited_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from pipeline.artifacts import Artifact\n"
+        "held = Artifact(Path(sys.argv[1])).locked(); held.__enter__(); os._exit(1)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=False).returncode == 1
+    assert (tmp_path / artifacts._LEASE).is_file()
+    with Artifact(tmp_path).locked():
+        pass
+    assert "waiting" not in capsys.readouterr().out
 
 
 def test_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
