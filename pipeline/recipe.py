@@ -382,6 +382,8 @@ class Watch:
     """Measure energy, where CodeCarbon is installed."""
     country: str = ""
     """Where the machine is (ISO 3166-1, three letters, such as FRA); with it energy is told as CO₂ too."""
+    hung_after: float = 1800.0
+    """Seconds without a step after which a training in several processes counts as hung, and ends; 0 waits on."""
     peak_teraflops: float = 0.0
     """Peak of one device in 10¹² FLOP/s, for model FLOPs utilisation; 0 takes its data sheet, or measures it."""
 

@@ -17,6 +17,12 @@ def check_watch(watch: Watch) -> None:
         f"{watch.peak_teraflops} is negative",
         "use the data sheet's number, or 0 to let it be found",
     )
+    require(
+        watch.hung_after >= 0,
+        "watch.hung-after",
+        f"{watch.hung_after} is negative",
+        "use seconds, such as 1800, or 0 to wait for ever",
+    )
     if watch.country:
         _check_country(watch.country)
     if watch.report_to:

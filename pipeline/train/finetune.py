@@ -188,7 +188,7 @@ class Bench:
             What measured the training.
         """
         trainer = self.trainer(row, model, checkpoints)
-        train_or_resume(trainer, checkpoints)
+        train_or_resume(trainer, checkpoints, self.watch.hung_after)
         save_trained(trainer, checkpoints / _TRAINED)
         # beside an adapter, which has none
         on_main(lambda: model.config.save_pretrained(checkpoints / _TRAINED))

@@ -64,7 +64,7 @@ def pretrain(
     held_out, parameters = trainer.eval_dataset, trainer.model.num_parameters()
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())
-    train_or_resume(trainer, out.checkpoints)
+    train_or_resume(trainer, out.checkpoints, recipe.watch.hung_after)
     loss = _held_out_loss(trainer)
     weights = out.checkpoints / "trained"
     save_trained(trainer, weights)

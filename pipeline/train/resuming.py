@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from transformers import (
 from pipeline.artifacts import sync, written
 from pipeline.processes import on_main
 from pipeline.train.checkpoints import KeepCheckpoints, last_checkpoint
+from pipeline.train.hanging import STACKS, NoticeHanging
 from pipeline.train.stopping import StopWhenAsked
 
 
@@ -25,8 +27,13 @@ class StoppedEarly(Exception):  # noqa: N818 - stopping is no error
     """A callback ended a training before its last step; there is no finished model."""
 
 
-def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
+def train_or_resume(trainer: Trainer, checkpoints: Path, hung_after: float = 0.0) -> None:
     """Train to the end, from the newest whole checkpoint where there is one.
+
+    Args:
+        trainer: before its first step.
+        checkpoints: their directory.
+        hung_after: see ``NoticeHanging``.
 
     Raises:
         Interrupted, CutOff: when asked to stop; all is saved then.
@@ -34,12 +41,14 @@ def train_or_resume(trainer: Trainer, checkpoints: Path) -> None:
         GroundupError: when a checkpoint cannot be written; those before it stay.
     """
     stop, keep = StopWhenAsked(), KeepCheckpoints(checkpoints, trainer.args)
+    hanging = NoticeHanging(hung_after, checkpoints / STACKS)
+    trainer.add_callback(hanging)
     trainer.add_callback(stop)
     trainer.add_callback(SaveAverage())  # when every other has said whether to save
     trainer.add_callback(keep)
     trainer.remove_callback(PrinterCallback)  # our own bar and log say it
     checkpoint = last_checkpoint(checkpoints)
-    with written(checkpoints), stop.listening(), keep.working():
+    with closing(hanging), written(checkpoints), stop.listening(), keep.working():
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.args.max_steps:
         raise StoppedEarly

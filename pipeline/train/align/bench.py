@@ -197,6 +197,6 @@ class Bench:
             *tracker_callbacks(self.watch.report_to, self.out, checkpoints, self.name),
         ):
             trainer.add_callback(callback)
-        train_or_resume(trainer, checkpoints)
+        train_or_resume(trainer, checkpoints, self.watch.hung_after)
         save_trained(trainer, checkpoints / _TRAINED)
         work_ended()
