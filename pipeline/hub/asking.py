@@ -100,7 +100,8 @@ def explained(error: BaseException, name: str, right: str = "read", kept: str = 
     """An error of the Hub in our words; the arguments are those of ``asked``."""
     if is_offline(error):
         remedy = "unset HF_HUB_OFFLINE and run the command again"
-        return GroundupError(name, "the Hub is switched off, and it is not in the cache", remedy)
+        cache = ", and it is not in the cache" if right == "read" else ""
+        return GroundupError(name, f"the Hub is switched off{cache}", remedy)
     answer = _answer(error)
     again = f"run the same command again, {kept}"
     if answer is None:
