@@ -88,11 +88,12 @@ class Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         self.body = self._read()
         request = f"{self.command} {path}"
+        said = urlsplit(self.path).query + self.body[:10_000].decode(errors="replace")
         with self.hub.lock:
             fails = request not in self.hub.requests
             self.hub.requests.append(request)
             fault = next(self.hub.faults, HTTPStatus.OK) if fails else HTTPStatus.OK
-            fault = Ill.CUT if fault is None else self.hub.fault_of(request) or fault
+            fault = Ill.CUT if fault is None else self.hub.fault_of(request, said) or fault
             try:
                 if isinstance(fault, HTTPStatus) and fault != HTTPStatus.OK:
                     raise RefusedError(fault, **{"Retry-After": "0"})
@@ -154,6 +155,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def queried(self, name: str) -> str:
+        """A value of the query, empty where it has none."""
+        return parse_qs(urlsplit(self.path).query).get(name, [""])[0]
 
     def signed_in(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
@@ -257,9 +262,9 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
     answers = []
     for wanted in request.json()["objects"]:
         answer = {"oid": wanted["oid"], "size": wanted["size"]}
-        if wanted["oid"] not in request.hub.objects:
+        if (match["repo"], wanted["oid"]) not in request.hub.objects:
             actions = {
-                step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}"}
+                step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}?repo={match['repo']}"}
                 for step in ("upload", "verify")
             }
             answer["actions"] = actions
@@ -271,14 +276,14 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
 def lfs_upload(request: Handler, match: re.Match[str]) -> None:
     if hashlib.sha256(request.body).hexdigest() != match["oid"]:
         raise RefusedError(HTTPStatus.BAD_REQUEST, message="the content is not that of its checksum")
-    request.hub.objects[match["oid"]] = request.body
+    request.hub.objects[request.queried("repo"), match["oid"]] = request.body
     request.answer(b"")
 
 
 @route("POST", "/lfs/verify/(?P<oid>[0-9a-f]{64})")
 def lfs_verify(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
-    if len(request.hub.objects.get(match["oid"], b"")) != request.json()["size"]:
+    if len(request.hub.objects.get((request.queried("repo"), match["oid"]), b"")) != request.json()["size"]:
         raise RefusedError(HTTPStatus.NOT_FOUND, message="the object has not arrived")
     request.answer_json({})
 
@@ -290,10 +295,14 @@ def create_commit(request: Handler, match: re.Match[str]) -> None:
     files = dict(request.commit(match)[1])
     for line in request.body.splitlines():
         operation = json.loads(line)
-        _apply(files, operation["key"], operation["value"], request.hub.objects)
+        _apply(files, operation["key"], operation["value"], _objects(request.hub, match["repo"]))
     commit = repository.commit(files)
     url = f"{request.hub.url}/{match['repo']}/commit/{commit}"
     request.answer_json({"success": True, "commitOid": commit, "commitUrl": url, "pullRequestUrl": None})
+
+
+def _objects(hub: Hub, repo: str) -> dict[str, bytes]:
+    return {oid: content for (of, oid), content in hub.objects.items() if of == repo}
 
 
 def _apply(files: dict[str, Blob], key: str, value: dict[str, Any], objects: dict[str, bytes]) -> None:
@@ -322,8 +331,7 @@ def info(request: Handler, match: re.Match[str]) -> None:
 @route("GET", "/api/KIND/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
 def tree(request: Handler, match: re.Match[str]) -> None:
     _, files = request.commit(match)
-    query = parse_qs(urlsplit(request.path).query)
-    found = entries(files, match["below"] or "", query.get("recursive", [""])[0].lower() == "true")
+    found = entries(files, match["below"] or "", request.queried("recursive").lower() == "true")
     if match["below"] and not found:
         raise RefusedError(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
     request.answer_json(found)

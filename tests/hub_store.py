@@ -101,8 +101,8 @@ class Hub:
     """Models by their name."""
     datasets: dict[str, Repository] = field(default_factory=dict)
     """Data sets by their name."""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    """LFS objects by their SHA-256."""
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """LFS objects by their repository and SHA-256."""
     requests: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
     role: str = "write"
@@ -114,8 +114,8 @@ class Hub:
     """Answer everything that would change a repository with this status."""
     faults: Iterator[Fault] = field(default_factory=lambda: iter(()))
     """How requests fail that come for the first time, one after the other; None cuts the connection."""
-    fault_of: Callable[[str], Fault] = lambda request: None
-    """How a request fails by its method and path, every time it comes; None: not at all."""
+    fault_of: Callable[[str, str], Fault] = lambda request, said: None
+    """How a request fails by its method and path, and by its query and body, every time it comes; None: not at all."""
     silence: float = 2.5
     """Seconds without an answer where none comes, and between bytes of one that trickles a tenth of it."""
     lock: Lock = field(default_factory=Lock)

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import huggingface_hub
 from httpx2 import ConnectError, Response
-from huggingface_hub import constants
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HTTPError,
@@ -46,9 +45,11 @@ def patiently(ask: Callable[[], T]) -> T:
     for number, wait in enumerate(_WAITS):
         try:
             return ask()
+        except GroundupError:  # of patience below this one
+            raise
         except Exception as error:
             nobody = any(isinstance(cause, ConnectError) for cause in _causes(error))
-            if not may_pass(error) or (nobody and number >= _UNREACHED):
+            if not _may_pass(error) or (nobody and number >= _UNREACHED):
                 raise
             seconds = _named_wait(error, wait)
             say(f"the Hub: {_symptom(error)}; it is asked again in {seconds:.0f} s")
@@ -71,22 +72,22 @@ def asked(name: str, ask: Callable[[], T], right: str = "read", kept: str = _KEP
     try:
         return patiently(ask)
     except Exception as error:
-        if not is_of_hub(error):
+        if isinstance(error, GroundupError) or not _is_of_hub(error):
             raise
-        raise explained(error, name, right, kept) from error
+        raise _explained(error, name, right, kept) from error
 
 
-def is_of_hub(error: BaseException) -> bool:
+def _is_of_hub(error: BaseException) -> bool:
     """Whether it was the Hub, or the way to it, that made an error."""
-    return may_pass(error) or is_offline(error) or _answer(error) is not None
+    return _may_pass(error) or _is_offline(error) or _answer(error) is not None
 
 
-def may_pass(error: BaseException) -> bool:
+def _may_pass(error: BaseException) -> bool:
     """Whether the same request may succeed later: the Hub is busy or out of order, or the network is."""
     answer = _answer(error)
     if answer is not None:
         return answer.status_code in _MAY_PASS
-    return not is_offline(error) and any(map(_is_passing, _causes(error)))
+    return not _is_offline(error) and any(map(_is_passing, _causes(error)))
 
 
 def _is_passing(error: BaseException) -> bool:
@@ -96,9 +97,9 @@ def _is_passing(error: BaseException) -> bool:
     return isinstance(error, passing) or "Consistency check failed" in str(error)
 
 
-def explained(error: BaseException, name: str, right: str = "read", kept: str = _KEPT) -> GroundupError:
+def _explained(error: BaseException, name: str, right: str = "read", kept: str = _KEPT) -> GroundupError:
     """An error of the Hub in our words; the arguments are those of ``asked``."""
-    if is_offline(error):
+    if _is_offline(error):
         remedy = "unset HF_HUB_OFFLINE and run the command again"
         cache = ", and it is not in the cache" if right == "read" else ""
         return GroundupError(name, f"the Hub is switched off{cache}", remedy)
@@ -108,14 +109,14 @@ def explained(error: BaseException, name: str, right: str = "read", kept: str = 
         what = f"the Hub does not answer as it should ({_symptom(error)})"
         return GroundupError(name, what, f"check the network (and HF_ENDPOINT), then {again}")
     status = f"status {answer.status_code}"
-    token = f"sign in with hf auth login, or set HF_TOKEN, with a token that may {right} {name}"
+    token = f"sign in with hf auth login, or set HF_TOKEN, with a token that may {right} {name.removeprefix('hub:')}"
     if answer.status_code == 401:
         unknown = "" if huggingface_hub.get_token() else ", and there is no token"
         return GroundupError(
             name, f"the Hub refuses the token or knows no such name ({status}{unknown})", token
         )
     if answer.status_code == 403:
-        gate = f", ask for access at {constants.ENDPOINT}/{name}" if right == "read" else ""
+        gate = "; to some, access is given on their page" if right == "read" else ""
         return GroundupError(name, f"the Hub refuses the token ({status})", token + gate)
     if answer.status_code == 404:
         remedy = f"check the name; where it is private, {token}"
@@ -142,7 +143,7 @@ def _answer(error: BaseException) -> Response | None:
     return next((cause.response for cause in causes if isinstance(cause, HfHubHTTPError)), None)
 
 
-def is_offline(error: BaseException) -> bool:
+def _is_offline(error: BaseException) -> bool:
     """Whether the Hub was not asked at all, since that is switched off."""
     return any(
         isinstance(cause, OfflineModeIsEnabled) or "offline mode is enabled" in str(cause).lower()

@@ -146,12 +146,14 @@ def _push(uploads: Uploads, repo: str, public: bool, message: str) -> str:
     url = ask(lambda: api.create_repo(repo, private=not public, exist_ok=True))
     private = bool(ask(lambda: api.model_info(repo)).private)
     check_visible(repo, private, public)
-    present = ask(lambda: api.list_repo_files(repo))
-    stale = [n for n in present if _goes_up(n) and n not in uploads]
-    additions = [
-        CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
-    ]
-    deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-    operations = [*additions, *deletions]
-    ask(lambda: api.create_commit(repo, operations=operations, commit_message=message))
+
+    def commit() -> None:
+        stale = [n for n in api.list_repo_files(repo) if _goes_up(n) and n not in uploads]
+        additions = [
+            CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
+        ]
+        deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
+        api.create_commit(repo, operations=[*additions, *deletions], commit_message=message)
+
+    ask(commit)  # which looks anew at what is there: a commit may have been made whose answer did not come
     return f"{url} ({'private' if private else 'public'})"
