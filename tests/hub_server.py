@@ -114,6 +114,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if fault is Ill.HALF:
             self.wfile.write(self.content[: len(self.content) // 2])
+        elif fault is Ill.FLIPPED:
+            self.wfile.write(bytes(byte ^ 1 for byte in self.content))
         elif fault is Ill.TRICKLE:
             for byte in self.content:
                 self.wfile.write(bytes([byte]))

@@ -86,6 +86,7 @@ class Ill(Enum):
     CUT = "the connection is cut before the answer"
     HALF = "the connection is cut in the middle of the answer"
     SILENT = "no answer comes"
+    FLIPPED = "the answer has its length, and another content"
     TRICKLE = "the answer comes a byte at a time"
 
 

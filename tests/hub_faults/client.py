@@ -22,8 +22,8 @@ from typing import Any
 from tests.hub_server import hub_server
 from tests.hub_store import TOKEN, Blob, Fault, Hub, Ill, Repository
 
-REFUSING = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
-PASSING = (
+REFUSING: tuple[Fault, ...] = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+PASSING: tuple[Fault, ...] = (
     HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE,
     Ill.CUT, Ill.HALF, Ill.SILENT, Ill.TRICKLE,
 )  # fmt: skip
@@ -100,6 +100,10 @@ class Trials:
             yield self.one(fault)
         for fault in (*REFUSING, *PASSING):
             yield self.one(fault, requests[0], times=99)
+        if self.kind == "model":
+            yield from (
+                self.one(Ill.FLIPPED, r, n) for r in requests if r.startswith("GET /NAME") for n in (1, 99)
+            )
         if self.kind == "rows":  # more often than huggingface_hub asks again, in the middle of the rows
             yield self.one(HTTPStatus.SERVICE_UNAVAILABLE, requests[-1], times=8)
 
@@ -142,7 +146,7 @@ def pushes(run: Any, hub: Hub) -> Work:
     """The push of a finished run."""
     from pipeline.publish.hub import publish
 
-    def work(name: str) -> list[str]:
+    def work(name: str) -> list[Any]:
         publish(run, "", name, public=False, dry_run=False)
         return [len(hub.repositories[name].commits), *sorted(hub.repositories[name].files)]
 

@@ -22,7 +22,7 @@ WORDS = {
     "INTERNAL_SERVER_ERROR": "status 500; run the same command again later, what has arrived is",
     "SERVICE_UNAVAILABLE": "status 503; run the same command again later, what has arrived is",
     **dict.fromkeys(
-        ("CUT", "HALF", "SILENT", "TRICKLE"),
+        ("CUT", "HALF", "SILENT", "TRICKLE", "FLIPPED"),
         "check the network (and HF_ENDPOINT), then run the same command again, what has arrived is",
     ),
 }
@@ -75,7 +75,14 @@ def test_faults_that_pass_are_waited_for_at_every_request(told: dict[str, Any], 
 def test_faults_without_end_are_told(told: dict[str, Any], kind: str) -> None:
     _, trials = _trials(told, kind)
     refused = {trial["fault"] for trial in trials if trial["times"] == 99 and "refused" in trial}
-    assert refused == {name_of(fault) for fault in (*REFUSING, *PASSING)}
+    assert refused - {"FLIPPED"} == {name_of(fault) for fault in (*REFUSING, *PASSING)}
+
+
+def test_a_file_that_is_not_the_one_that_was_sent_is_fetched_again(told: dict[str, Any]) -> None:
+    found = [trial for trial in _trials(told, "model")[1] if trial["fault"] == "FLIPPED"]
+    assert {trial["where"].rpartition("/")[2] for trial in found} == {"config.json", "model.safetensors"}
+    assert all(("result" in trial) == (trial["times"] == 1) for trial in found), found
+    assert all("has another checksum" in trial["refused"] for trial in found if "refused" in trial)
 
 
 def test_the_rows_are_those_that_the_card_says(told: dict[str, Any]) -> None:
