@@ -89,6 +89,8 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml pipeline recipes benchmarks .ci
+	$(BIN)/python .ci/audit.py
 
 format: setup
 	$(BIN)/ruff check --fix

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -79,7 +80,8 @@ def _is_queued(engine: PipelineExecutor) -> bool:
     job = getattr(engine, "job_id", None)
     if job is None:
         return False
-    listed = subprocess.run(["squeue", "--noheader", "--jobs", str(job)], capture_output=True, text=True)
+    squeue = shutil.which("squeue") or "squeue"
+    listed = subprocess.run([squeue, "--noheader", "--jobs", str(job)], capture_output=True, text=True)
     return listed.returncode == 0 and bool(listed.stdout.strip())
 
 

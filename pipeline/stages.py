@@ -66,6 +66,8 @@ class Stage:
     work: Callable[[Artifact], Metrics]
     data: tuple[str, ...] = ()
     """Sources it reads; what they hold is part of the fingerprint."""
+    start: str = ""
+    """Published weights it begins with."""
     every_process: bool = False
     """Whether all processes take part (training) or the first one works and the others wait."""
     check: Callable[[], None] = lambda: None
@@ -193,12 +195,25 @@ def _begin(run: Run, stage: Stage, artifact: Artifact, held: ExitStack) -> dict[
         "seed": run.recipe.seed,
         "settings": as_settings(stage.settings),
         "data": list(stage.data),
+        "revisions": _revisions(stage),
         "inputs": {need: run.artifact(need).fingerprint() for need in stage.needs},
         "processes": world_size(),
         **provenance(),
     }
     artifact.begin(manifest)
     return manifest
+
+
+def _revisions(stage: Stage) -> dict[str, str]:
+    """The commits of what a stage reads from the Hub, by name."""
+    from pipeline.sources.identity import revision
+
+    found = {spec: revision(spec) for spec in stage.data}
+    if stage.start:
+        from pipeline.model.published import revision_of
+
+        found[stage.start] = revision_of(stage.start)
+    return {name: commit for name, commit in found.items() if commit}
 
 
 def _declared(run: Run) -> Iterator[Stage]:
@@ -279,6 +294,7 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
         settings,
         work,
         data=recipe.pretrain.stream.sources,
+        start=recipe.model.start,
         every_process=True,
         check=lambda: check_launch("pretrain", recipe.pretrain),
     )
@@ -299,6 +315,7 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         settings={"seed": recipe.seed, "held_out": recipe.held_out, "finetune": settings},
         work=work,
         data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
+        start=settings.model,
         every_process=True,
         check=lambda: check_launch(f"tasks.{task}", settings),
     )
@@ -344,6 +361,7 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
         settings={"seed": recipe.seed, "held_out": recipe.held_out, method: settings},
         work=work,
         data=tuple(spec for spec in named if not spec.startswith(REASONING_GYM)),
+        start=settings.model,
         every_process=True,
         check=check,
     )

@@ -13,6 +13,7 @@ import tyro
 
 from pipeline.errors import GroundupError, nearest
 from pipeline.overrides import differences
+from pipeline.publish.ahead import Push, aligned, pushing
 from pipeline.recipe import ALIGNED, Finetune, Recipe
 from pipeline.recipe_files import load_recipe
 
@@ -138,13 +139,15 @@ def _tokenizer(common: Common, run: Run, options: Comparison) -> None:
     print_tokenizer_report(run, options.compare)
 
 
-def _pretrain(common: Common, run: Run, _: Nothing) -> None:
+@pushing()
+def _pretrain(common: Common, run: Run, _: Push) -> None:
     from pipeline.report.tables import print_metrics
 
     print_metrics(run.finish("pretrain"))
 
 
-def _finetune(common: Common, run: Run, _: Nothing) -> None:
+@pushing()
+def _finetune(common: Common, run: Run, _: Push) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
@@ -153,7 +156,8 @@ def _finetune(common: Common, run: Run, _: Nothing) -> None:
         print_metrics(run.finish(run.stage_of(task)))
 
 
-def _align(common: Common, run: Run, _: Nothing) -> None:
+@pushing(aligned)
+def _align(common: Common, run: Run, _: Push) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
     from pipeline.stages import method_of
@@ -170,7 +174,8 @@ def _align(common: Common, run: Run, _: Nothing) -> None:
         print_metrics(run.finish(stage))
 
 
-def _everything(common: Common, run: Run, options: Nothing) -> None:
+@pushing()
+def _everything(common: Common, run: Run, options: Push) -> None:
     from pipeline.plan import refuse_wrong_data
     from pipeline.report.tables import print_metrics
     from pipeline.stages import method_of, task_of
@@ -180,7 +185,7 @@ def _everything(common: Common, run: Run, options: Nothing) -> None:
         artifact = run.finish(stage)
         if stage == "pretrain" or method_of(stage) or task_of(stage):
             print_metrics(artifact)
-    _report(common, run, options)
+    _report(common, run, Nothing())
 
 
 def _sweep(common: Common, run: Run, options: Sweep) -> None:
@@ -324,17 +329,22 @@ VERBS = {
         _TEXT_SHORT,
         options=Comparison(),
     ),
-    "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT),
+    "pretrain": Verb("corpus → tokenizer → pre-training", _pretrain, _TEXT_SHORT, options=Push()),
     "finetune": Verb(
         "fine-tune and measure --task NAME (or all), after whatever is missing",
         _finetune,
         _TASK_SHORT,
         needs_task=True,
+        options=Push(),
     ),
-    "align": Verb("tune the chat model by preferences (--dpo.data) or checked answers (--grpo.data)", _align),
+    "align": Verb(
+        "tune the chat model by preferences (--dpo.data) or checked answers (--grpo.data)",
+        _align,
+        options=Push(),
+    ),
     "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
-    "run": Verb("everything that the recipe declares, in order", _everything),
+    "run": Verb("everything that the recipe declares, in order", _everything, options=Push()),
     "evaluate": Verb("measure what there is, again, and print every table", _evaluate, _ADAPTER_SHORT),
     "harness": Verb(
         "measure a finished model by lm-eval: the pre-trained one, or that of --task NAME",

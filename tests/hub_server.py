@@ -11,8 +11,9 @@ import binascii
 import hashlib
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -21,7 +22,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml  # type: ignore[import-untyped]  # it has no types of its own
 
-from tests.hub_store import TOKEN, Blob, Hub, Repository, entries
+from tests.hub_store import TOKEN, Blob, Fault, Hub, Ill, Repository, entries
 
 LFS_SUFFIXES = (".safetensors", ".bin", ".gguf")
 LFS_BYTES = 1_000_000
@@ -86,20 +87,41 @@ class Handler(BaseHTTPRequestHandler):
         """Find the route of the request and answer."""
         path = unquote(urlsplit(self.path).path)
         self.body = self._read()
+        request = f"{self.command} {path}"
+        said = urlsplit(self.path).query + self.body[:10_000].decode(errors="replace")
         with self.hub.lock:
-            request = f"{self.command} {path}"
             fails = request not in self.hub.requests
             self.hub.requests.append(request)
             fault = next(self.hub.faults, HTTPStatus.OK) if fails else HTTPStatus.OK
-            if fault is None:
-                self.close_connection = True
-                return
+            fault = Ill.CUT if fault is None else self.hub.fault_of(request, said) or fault
             try:
-                if fault != HTTPStatus.OK:
+                if isinstance(fault, HTTPStatus) and fault != HTTPStatus.OK:
                     raise RefusedError(fault, **{"Retry-After": "0"})
-                self._action(path)
+                if fault not in (Ill.CUT, Ill.SILENT):
+                    self._action(path)
             except RefusedError as refusal:
                 self.answer(json.dumps({"error": str(refusal)}).encode(), refusal.status, refusal.headers)
+        with suppress(OSError):  # the client has gone
+            self._send(fault)
+
+    def _send(self, fault: Fault) -> None:
+        """The answer, as well as the fault lets it go."""
+        self.close_connection = self.close_connection or isinstance(fault, Ill)
+        if fault is Ill.SILENT:
+            time.sleep(self.hub.silence)
+        if fault in (Ill.CUT, Ill.SILENT):
+            return
+        self.end_headers()
+        if fault is Ill.HALF:
+            self.wfile.write(self.content[: len(self.content) // 2])
+        elif fault is Ill.FLIPPED:
+            self.wfile.write(bytes(byte ^ 1 for byte in self.content))
+        elif fault is Ill.TRICKLE:
+            for byte in self.content:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.hub.silence / 10)
+        else:
+            self.wfile.write(self.content)
 
     do_GET = do_HEAD = do_POST = do_PUT = handle_any  # noqa: N815  # the names that the base class calls
 
@@ -124,19 +146,21 @@ class Handler(BaseHTTPRequestHandler):
     def answer(
         self, content: bytes, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
     ) -> None:
-        """Send an answer; to HEAD, its headers alone."""
+        """Make an answer ready; to HEAD, its headers alone."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
             self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        self.content = b"" if self.command == "HEAD" else content
 
     def answer_json(self, value: Any) -> None:
         self.answer(json.dumps(value).encode(), headers={"Content-Type": "application/json"})
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    def queried(self, name: str) -> str:
+        """A value of the query, empty where it has none."""
+        return parse_qs(urlsplit(self.path).query).get(name, [""])[0]
 
     def signed_in(self) -> bool:
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
@@ -147,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
         if self.hub.refuse_writes:
             raise RefusedError(self.hub.refuse_writes)
+        if self.hub.role == "read":
+            raise RefusedError(HTTPStatus.FORBIDDEN, message="You don't have the rights required")
 
     def repository(self, match: re.Match[str]) -> Repository:
         """The repository of the path; private ones do not exist for strangers."""
@@ -168,7 +194,18 @@ class Handler(BaseHTTPRequestHandler):
 def whoami(request: Handler, _: re.Match[str]) -> None:
     if not request.signed_in():
         raise RefusedError(HTTPStatus.UNAUTHORIZED, message="Invalid credentials in Authorization header")
-    request.answer_json({"type": "user", "name": "user", "orgs": [], "auth": {"type": "access_token"}})
+    scope = {"entity": {"type": "user", "name": request.hub.granted}, "permissions": ["repo.write"]}
+    token = {"displayName": "stand-in", "role": request.hub.role, "fineGrained": {"scoped": [scope]}}
+    orgs = [{"type": "org", "name": name, "roleInOrg": role} for name, role in request.hub.orgs.items()]
+    auth = {"type": "access_token", "accessToken": token}
+    request.answer_json({"type": "user", "name": "user", "orgs": orgs, "auth": auth})
+
+
+@route("GET", "/api/models/REPO/auth-check/write")
+def auth_check(request: Handler, match: re.Match[str]) -> None:
+    request.repository(match)
+    request.require_write()
+    request.answer_json({})
 
 
 @route("POST", "/api/repos/create")
@@ -227,9 +264,9 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
     answers = []
     for wanted in request.json()["objects"]:
         answer = {"oid": wanted["oid"], "size": wanted["size"]}
-        if wanted["oid"] not in request.hub.objects:
+        if (match["repo"], wanted["oid"]) not in request.hub.objects:
             actions = {
-                step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}"}
+                step: {"href": f"{request.hub.url}/lfs/{step}/{wanted['oid']}?repo={match['repo']}"}
                 for step in ("upload", "verify")
             }
             answer["actions"] = actions
@@ -241,14 +278,14 @@ def lfs_batch(request: Handler, match: re.Match[str]) -> None:
 def lfs_upload(request: Handler, match: re.Match[str]) -> None:
     if hashlib.sha256(request.body).hexdigest() != match["oid"]:
         raise RefusedError(HTTPStatus.BAD_REQUEST, message="the content is not that of its checksum")
-    request.hub.objects[match["oid"]] = request.body
+    request.hub.objects[request.queried("repo"), match["oid"]] = request.body
     request.answer(b"")
 
 
 @route("POST", "/lfs/verify/(?P<oid>[0-9a-f]{64})")
 def lfs_verify(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
-    if len(request.hub.objects.get(match["oid"], b"")) != request.json()["size"]:
+    if len(request.hub.objects.get((request.queried("repo"), match["oid"]), b"")) != request.json()["size"]:
         raise RefusedError(HTTPStatus.NOT_FOUND, message="the object has not arrived")
     request.answer_json({})
 
@@ -260,10 +297,14 @@ def create_commit(request: Handler, match: re.Match[str]) -> None:
     files = dict(request.commit(match)[1])
     for line in request.body.splitlines():
         operation = json.loads(line)
-        _apply(files, operation["key"], operation["value"], request.hub.objects)
+        _apply(files, operation["key"], operation["value"], _objects(request.hub, match["repo"]))
     commit = repository.commit(files)
     url = f"{request.hub.url}/{match['repo']}/commit/{commit}"
     request.answer_json({"success": True, "commitOid": commit, "commitUrl": url, "pullRequestUrl": None})
+
+
+def _objects(hub: Hub, repo: str) -> dict[str, bytes]:
+    return {oid: content for (of, oid), content in hub.objects.items() if of == repo}
 
 
 def _apply(files: dict[str, Blob], key: str, value: dict[str, Any], objects: dict[str, bytes]) -> None:
@@ -292,8 +333,7 @@ def info(request: Handler, match: re.Match[str]) -> None:
 @route("GET", "/api/KIND/REPO/tree/(?P<revision>[^/]+)(/(?P<below>.+))?")
 def tree(request: Handler, match: re.Match[str]) -> None:
     _, files = request.commit(match)
-    query = parse_qs(urlsplit(request.path).query)
-    found = entries(files, match["below"] or "", query.get("recursive", [""])[0].lower() == "true")
+    found = entries(files, match["below"] or "", request.queried("recursive").lower() == "true")
     if match["below"] and not found:
         raise RefusedError(HTTPStatus.NOT_FOUND, "EntryNotFound", "no such folder")
     request.answer_json(found)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -79,6 +80,19 @@ class Repository:
         return next((commit for commit in self.commits if commit[0] == revision), None)
 
 
+class Ill(Enum):
+    """How a request can fail beside a status."""
+
+    CUT = "the connection is cut before the answer"
+    HALF = "the connection is cut in the middle of the answer"
+    SILENT = "no answer comes"
+    FLIPPED = "the answer has its length, and another content"
+    TRICKLE = "the answer comes a byte at a time"
+
+
+Fault = HTTPStatus | Ill | None
+
+
 @dataclass
 class Hub:
     """What the server holds, and what was asked of it."""
@@ -88,14 +102,23 @@ class Hub:
     """Models by their name."""
     datasets: dict[str, Repository] = field(default_factory=dict)
     """Data sets by their name."""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    """LFS objects by their SHA-256."""
+    objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    """LFS objects by their repository and SHA-256."""
     requests: list[str] = field(default_factory=list)
     """Method and path of every request, in order."""
+    role: str = "write"
+    """What the token may: write, read, or fineGrained, which is to write to ``granted``."""
+    granted: str = "user"
+    orgs: dict[str, str] = field(default_factory=dict)
+    """Organisations of the token's owner, with the owner's role there."""
     refuse_writes: HTTPStatus | None = None
     """Answer everything that would change a repository with this status."""
-    faults: Iterator[HTTPStatus | None] = field(default_factory=lambda: iter(()))
+    faults: Iterator[Fault] = field(default_factory=lambda: iter(()))
     """How requests fail that come for the first time, one after the other; None cuts the connection."""
+    fault_of: Callable[[str, str], Fault] = lambda request, said: None
+    """How a request fails by its method and path, and by its query and body, every time it comes; None: not at all."""
+    silence: float = 2.5
+    """Seconds without an answer where none comes, and between bytes of one that trickles a tenth of it."""
     lock: Lock = field(default_factory=Lock)
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:

@@ -14,6 +14,7 @@ FLOORS = [
     ["redaction"],
     ["errors", "provenance", "startup"],
     ["settings", "processes", "artifacts"],
+    ["hub"],
     ["recipe", "sources", "overrides"],
     ["model", "executors", "recipe_files"],
     ["checks", "evaluate", "launch"],

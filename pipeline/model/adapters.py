@@ -13,7 +13,9 @@ import transformers
 from torch import nn
 from transformers import BitsAndBytesConfig, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
+from transformers.utils import GENERATION_CONFIG_NAME
 
+from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
 from pipeline.model.published import drawn_anew, fit_embeddings, hub_name, load_config, load_model
 from pipeline.model.special_tokens import turns
@@ -270,7 +272,7 @@ def use(model: PeftModel, name: str, made: Path | None = None) -> None:
     """
     model.set_adapter(_known_as(name), inference_mode=True)
     if made is not None and stock(model).can_generate():
-        stock(model).generation_config = GenerationConfig.from_pretrained(made)
+        stock(model).generation_config = GenerationConfig.from_dict(read_json(made / GENERATION_CONFIG_NAME))
 
 
 def _known_as(name: str) -> str:

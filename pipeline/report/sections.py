@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from markupsafe import Markup
-
 from pipeline.artifacts import DROPPED, HARNESS, LOG, PREDICTIONS, Artifact, read_json
-from pipeline.report.charts import Points, bars, lines, matrix
+from pipeline.report.charts import Drawing, Points, bars, lines, matrix
 from pipeline.report.tables import ABSENT, columns, heading, main_metric, number, verdicts, words
 from pipeline.report.yardsticks import guesses
 from pipeline.stages import method_of, task_of
@@ -81,7 +79,7 @@ class CorpusSection(Section):
     """What was read, kept and dropped."""
 
     @property
-    def charts(self) -> dict[str, Markup]:
+    def charts(self) -> dict[str, Drawing]:
         """Charts by caption, without those that there is nothing for."""
         counts = {words(name): n for name, n in self.metrics["documents"].items() if name != "seconds"}
         languages = self.metrics.get("languages", {})
@@ -91,7 +89,7 @@ class CorpusSection(Section):
             "Languages": bars("Documents by language", dict(itertools.islice(languages.items(), _LANGUAGES))),
             "Lengths": bars("Documents by their characters", lengths),
         }
-        return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
+        return {caption: chart for caption, chart in drawn.items() if chart}
 
     @property
     def dropped(self) -> dict[str, list[dict[str, str]]]:
@@ -104,7 +102,7 @@ class PretrainSection(Section):
     """How the language model learned."""
 
     @property
-    def charts(self) -> dict[str, Markup]:
+    def charts(self) -> dict[str, Drawing]:
         """Charts by caption, without those that there is nothing for."""
         loss = {"training": self.curve("loss"), "held-out": self.curve("eval_loss")}
         rivals = {
@@ -121,7 +119,7 @@ class PretrainSection(Section):
             "Throughput": lines("Throughput by step", pace, "step", "tokens per second"),
             "Model FLOPs utilisation": lines("Utilisation by step", utilisation, "step", "share of the peak"),
         }
-        return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
+        return {caption: chart for caption, chart in drawn.items() if chart}
 
     @property
     def samples(self) -> dict[str, list[tuple[int, str]]]:
@@ -144,7 +142,7 @@ class TaskSection(Section):
         return self.name.partition("/")[2]
 
     @property
-    def charts(self) -> dict[str, Markup]:
+    def charts(self) -> dict[str, Drawing]:
         """Charts by caption, without those that there is nothing for."""
         loss = {words(row): self.curve("loss", row) for row in ("model", "from_scratch")}
         reward = {"sampled answers": self.curve("reward", "model")}
@@ -165,7 +163,7 @@ class TaskSection(Section):
         if {"per_class", "confusion"} <= set(self.details):
             names, counts = list(self.details["per_class"]), self.details["confusion"]
             drawn["Confusion on held-out examples"] = matrix(f"Confusion, {self.title}", names, counts)
-        return {caption: Markup(chart) for caption, chart in drawn.items() if chart}
+        return {caption: chart for caption, chart in drawn.items() if chart}
 
     @cached_property
     def details(self) -> dict[str, Any]:

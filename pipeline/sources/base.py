@@ -40,7 +40,7 @@ def sound(rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?::[\w.-]+)?")
+_HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?:@[\w.-]+)?(?::[\w.-]+)?")
 
 Reader = Callable[[Path], Iterator[Row]]
 Installed = Callable[[], Iterator[Row]]
@@ -96,7 +96,10 @@ def reads_installed(name: str, *distributions: str, licence: str = "") -> Regist
 
 
 def hub_name(spec: str) -> str:
-    """``OWNER/NAME`` or ``OWNER/NAME:CONFIGURATION`` of a spec that means the Hub; nothing of any other."""
+    """``OWNER/NAME``, with ``@REVISION`` and ``:CONFIGURATION`` where they are named, of a spec that means the Hub.
+
+    Nothing of any other.
+    """
     if spec.startswith("hub:"):
         return spec.removeprefix("hub:")
     suffix = suffix_of(Path(spec))

@@ -7,14 +7,15 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from pipeline.sources.base import DISTRIBUTIONS, files_below, package_files
+from pipeline.sources.base import DISTRIBUTIONS, files_below, hub_name, package_files
+from pipeline.sources.hub import revision_of
 
 _HASHED_BYTES = 100_000_000
 """Larger files are known by their size and time of change."""
 
 
 def identity(spec: str) -> list[str]:
-    """Files with their checksums; installed collections and Hub data sets by name and version."""
+    """Files with their checksums; installed collections by name and version, Hub data sets by name and commit."""
     scheme, _, rest = spec.partition(":")
     if scheme == "package":
         return [_file(path, path.name) for path in package_files(rest)]
@@ -23,7 +24,13 @@ def identity(spec: str) -> list[str]:
     if scheme != "hub" and Path(spec).exists():
         root = Path(spec)
         return [_file(path, str(path.relative_to(root))) for path in files_below(root)]
-    return [spec]
+    return [spec, *filter(None, [revision(spec)])]
+
+
+def revision(spec: str) -> str:
+    """The commit of a Hub data set; nothing of other sources, or where the Hub cannot be reached."""
+    name = hub_name(spec)
+    return revision_of(name) if name else ""
 
 
 def _file(path: Path, name: str) -> str:

@@ -64,3 +64,7 @@ def test_a_confusion_matrix_has_its_names_in_any_script_and_its_counts() -> None
     shares = [float(share) for share in re.findall(r'fill-opacity="([^"]+)"', chart)]
     assert shares[0] > shares[1] > shares[2] and shares[3] > shares[0] and "currentColor" in chart
     assert matrix("Confusion", [], []) == matrix("Confusion", ["a"] * 31, [[0] * 31] * 31) == ""
+
+
+def test_names_that_xml_cannot_hold_are_drawn_all_the_same() -> None:
+    assert "a\ufffdb" in _texts(bars("Accuracy", {"a\x00b": 1.0}))

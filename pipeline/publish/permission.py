@@ -1,0 +1,115 @@
+"""Whether a model may go to a repository of the Hub: asked before what takes long, not after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import huggingface_hub
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+from huggingface_hub.utils import validate_repo_id
+
+from pipeline.errors import GroundupError, first_line
+from pipeline.hub.asking import asked
+
+WRITE = "write to"
+KEPT = "what has arrived is not sent again"
+
+
+def check_name(repo: str) -> None:
+    """Refuse what is no name of a repository.
+
+    Raises:
+        GroundupError: when it is none.
+    """
+    remedy = "use REPO=user/name (make), --repo or --push user/name: letters, digits, '-', '_' and '.'"
+    where = f"the repository '{repo}'"
+    if not repo:
+        raise GroundupError("--repo", "no repository is named", remedy)
+    if repo.count("/") != 1:
+        raise GroundupError(where, "it is not of the form user/name", remedy)
+    try:
+        validate_repo_id(repo)
+    except HFValidationError as error:
+        raise GroundupError(where, f"no valid name ({first_line(error)})", remedy) from None
+
+
+def check_token() -> None:
+    """Refuse to go on without a token.
+
+    Raises:
+        GroundupError: when there is none.
+    """
+    if huggingface_hub.get_token() is None:
+        raise GroundupError(
+            "the Hub", "there is no access token", "sign in with hf auth login, or set HF_TOKEN"
+        )
+
+
+def check_visible(repo: str, private: bool, public: bool) -> None:
+    """Refuse to show the world what nobody asked to.
+
+    Raises:
+        GroundupError: when a repository that is there is public, and ``--public`` was not said.
+    """
+    if not public and not private:
+        raise GroundupError(
+            repo,
+            "the repository is there already, and everybody can read it",
+            "add --public, make it private, or take another",
+        )
+
+
+def check_permission(repo: str, public: bool) -> None:
+    """Refuse a push that the Hub would refuse, without changing anything there.
+
+    Args:
+        repo: ``user/name`` on the Hub, there already or not.
+        public: whether everybody may read it.
+
+    Raises:
+        GroundupError: when the name, the token, its rights or the repository's visibility stand against it.
+    """
+    check_name(repo)
+    check_token()
+    api = HfApi()
+    who = asked(repo, api.whoami, WRITE, KEPT)
+
+    def private() -> bool | None:
+        try:
+            return bool(api.model_info(repo).private)
+        except RepositoryNotFoundError:
+            return None
+
+    found = asked(repo, private, WRITE, KEPT)
+    if found is None:
+        _check_namespace(repo, who)
+        return
+    asked(repo, lambda: api.auth_check(repo, write=True), WRITE, KEPT)
+    check_visible(repo, found, public)
+
+
+def _check_namespace(repo: str, who: Mapping[str, Any]) -> None:
+    """Refuse to make a repository where the token's owner, or the token, may not.
+
+    Raises:
+        GroundupError: when whoami-v2 says so.
+    """
+    space = repo.partition("/")[0]
+    roles = {org["name"]: org.get("roleInOrg") for org in who.get("orgs", ())}
+    if space != who["name"] and space not in roles:
+        raise GroundupError(
+            repo,
+            f"the token is of {who['name']}, who may not write to {space}",
+            f"use {who['name']}/{repo.partition('/')[2]}, or a token of {space}",
+        )
+    remedy = f"make one at {huggingface_hub.constants.ENDPOINT}/settings/tokens that may write to {space}"
+    token = who.get("auth", {}).get("accessToken", {})
+    if roles.get(space) == "read" or token.get("role") == "read":
+        raise GroundupError(repo, "the token may read and not write", remedy)
+    if token.get("role") == "fineGrained":
+        scopes = token.get("fineGrained", {}).get("scoped", ())
+        granted = [p for s in scopes if s["entity"].get("name") == space for p in s["permissions"]]
+        if "repo.write" not in granted:
+            raise GroundupError(repo, f"the token may not write to {space}", remedy)
