@@ -12,6 +12,10 @@ from typing import Any
 import torch
 from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
 
+from pipeline.model.out_of_memory import Parts
+
+_REMEDY = "use a smaller --max-tokens or --max-new-tokens, or a machine with more memory"
+
 
 def batches_by_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Positions in batches of at most ``most`` tokens, or one sequence that is longer.
@@ -70,18 +74,24 @@ def continuations(
     reads = bool(model.config.is_encoder_decoder)
     beams = options.get("num_beams") or (model.generation_config and model.generation_config.num_beams) or 1
     written = [Continuation("", False)] * len(prompts)
-    for batch in batches_by_length([beams * (len(p) + max_new_tokens) for p in prompts], batch_tokens):
+    parts = Parts("generation", _REMEDY)
+
+    def produced(batch: list[int]) -> torch.Tensor:
         ids, mask = _padded([prompts[i] for i in batch], tokenizer.pad_token_id, left=not reads)
-        produced = model.generate(
+        tokens = model.generate(
             input_ids=ids.to(model.device),
             attention_mask=mask.to(model.device),
             max_new_tokens=max_new_tokens,
             pad_token_id=tokenizer.pad_token_id,
             **{"do_sample": False, **options},
         )
-        for i, tokens in zip(batch, produced[:, 0 if reads else ids.shape[1] :], strict=True):
-            text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-            written[i] = Continuation(text, _ended(tokens[1:] if reads else tokens, model))
+        return tokens[:, 0 if reads else ids.shape[1] :]
+
+    for batch in batches_by_length([beams * (len(p) + max_new_tokens) for p in prompts], batch_tokens):
+        for part, new in parts.each(batch, produced):
+            for i, tokens in zip(part, new, strict=True):
+                text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
+                written[i] = Continuation(text, _ended(tokens[1:] if reads else tokens, model))
     return written
 
 
@@ -119,9 +129,13 @@ def forward_batches(
         batch_tokens: in one batch, padding included.
     """
     model.eval()
+    parts = Parts("prediction", _REMEDY)
+
+    def outputs(batch: list[int]) -> Any:
+        return model(**collate([features[i] for i in batch]).to(model.device))
+
     for batch in batches_by_length([len(f["input_ids"]) for f in features], batch_tokens):
-        tensors = collate([features[i] for i in batch]).to(model.device)
-        yield batch, model(**tensors)
+        yield from parts.each(batch, outputs)
 
 
 def summed_losses(

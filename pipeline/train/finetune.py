@@ -40,6 +40,7 @@ from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_t
 from pipeline.train.examples import Parts, encode, read_examples
 from pipeline.train.generation import generation_config
 from pipeline.train.guard import Guard
+from pipeline.train.halving import parts_of
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
@@ -236,6 +237,7 @@ class Bench:
             ],
             meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
             guard=Guard(settings.skipped_steps, settings.leap, self.out.path / SKIPPED / row),
+            parts=parts_of(f"{self.task.name} {row}", checkpoints),
         )
         if choice.bfloat16 and settings.adapter.method != "none":
             hold_in_bfloat16(model)  # now that the output layer has been tried, without autocast

@@ -33,6 +33,7 @@ from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
 from pipeline.train.blocks import EvaluationRows, TrainingRows
 from pipeline.train.guard import Guard
+from pipeline.train.halving import parts_of
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.streaming import streamed_rows
@@ -153,6 +154,7 @@ def trainer_for(
         ],
         meter=meter_of(per_token, choice.bfloat16, recipe.watch, out.checkpoints),
         guard=Guard(settings.skipped_steps, settings.leap, out.path / SKIPPED),
+        parts=parts_of("pretrain", out.checkpoints),
     )
 
 

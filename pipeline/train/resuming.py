@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from transformers import (
 )
 
 from pipeline.artifacts import sync, written
+from pipeline.errors import GroundupError, first_line
+from pipeline.model.out_of_memory import ran_out
 from pipeline.processes import on_main
 from pipeline.train.checkpoints import KeepCheckpoints, last_checkpoint
+from pipeline.train.halving import REMEDY
 from pipeline.train.hanging import STACKS, NoticeHanging
 from pipeline.train.stopping import StopWhenAsked
 
@@ -38,7 +42,8 @@ def train_or_resume(trainer: Trainer, checkpoints: Path, hung_after: float = 0.0
     Raises:
         Interrupted, CutOff: when asked to stop; all is saved then.
         StoppedEarly: when a callback stopped it, for whoever gave the callback.
-        GroundupError: when a checkpoint cannot be written; those before it stay.
+        GroundupError: when a checkpoint cannot be written, those before it stay; or when memory runs out where
+            nothing can be halved.
     """
     stop, keep = StopWhenAsked(), KeepCheckpoints(checkpoints, trainer.args)
     hanging = NoticeHanging(hung_after, checkpoints / STACKS)
@@ -48,10 +53,27 @@ def train_or_resume(trainer: Trainer, checkpoints: Path, hung_after: float = 0.0
     trainer.add_callback(keep)
     trainer.remove_callback(PrinterCallback)  # our own bar and log say it
     checkpoint = last_checkpoint(checkpoints)
-    with closing(hanging), written(checkpoints), stop.listening(), keep.working():
+    with (
+        closing(hanging),
+        _told_of_memory(),
+        written(checkpoints),
+        stop.listening(),
+        keep.working(),
+    ):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if trainer.state.global_step < trainer.args.max_steps:
         raise StoppedEarly
+
+
+@contextmanager
+def _told_of_memory() -> Iterator[None]:
+    """Memory that ran out, in place of a traceback."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        raise GroundupError("training", f"memory ran out ({first_line(error)})", REMEDY) from error
 
 
 def save_trained(trainer: Trainer, place: Path) -> None:

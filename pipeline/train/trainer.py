@@ -10,6 +10,7 @@ from transformers import EvalPrediction, PreTrainedModel
 
 from pipeline.model.adapters import stock
 from pipeline.processes import say
+from pipeline.train.halving import parts_of
 from pipeline.train.head import put_loss_head
 from pipeline.train.loss import next_tokens, row_losses
 from pipeline.train.watching.trainer import MeteredTrainer
@@ -92,7 +93,7 @@ class CausalTrainer(TokenTrainer):
     """
 
     def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
-        self.bits_per_nat = bits_per_nat
+        self.bits_per_nat, self.evaluation_parts = bits_per_nat, parts_of("held-out loss")
         super().__init__(model, z_loss, compute_metrics=self._measured, **options)
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
@@ -107,14 +108,22 @@ class CausalTrainer(TokenTrainer):
         """Nothing is kept of the logits but each row's summed loss, ``(batch,)``, beside its number of targets."""
         inputs = self._prepare_inputs(inputs)
         labels = inputs.pop("labels")
+
+        def losses(rows: list[int]) -> torch.Tensor:
+            return self._row_losses(
+                model, {name: value[rows] for name, value in inputs.items()}, labels[rows]
+            )
+
+        parts = self.evaluation_parts.each(list(range(len(labels))), losses)
+        return None, torch.cat([found for _, found in parts]), labels[:, 1:].ge(0).sum(-1)
+
+    def _row_losses(self, model: Any, inputs: dict[str, Any], labels: torch.Tensor) -> torch.Tensor:
         with self.compute_loss_context_manager():
             if self.head is None:
-                losses = row_losses(model(**inputs, use_cache=False).logits, labels)
-            else:
-                with self.head.told(labels):
-                    model(**inputs, use_cache=False)
-                losses = self.head.losses.sum(-1)
-        return None, losses, labels[:, 1:].ge(0).sum(-1)
+                return row_losses(model(**inputs, use_cache=False).logits, labels)
+            with self.head.told(labels):
+                model(**inputs, use_cache=False)
+            return self.head.losses.sum(-1)
 
     def _measured(self, rows: EvalPrediction) -> dict[str, float]:
         loss = float(rows.predictions.sum(dtype=float) / rows.label_ids.sum())

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
+import pytest
 import torch
-from transformers import DataCollatorWithPadding
+from torch import nn
+from transformers import DataCollatorWithPadding, PreTrainedModel
 
 from pipeline.evaluate.predict import batches_by_length, forward_batches, generate_texts
 from tests.train.small_training import CAUSAL, CLASSES, PADDED_BY_ZERO, model_with
@@ -31,10 +33,38 @@ def test_predictions_do_not_change_with_the_batch() -> None:
 
     head = model_with(CLASSES)
     features = [{"input_ids": prompt} for prompt in prompts]
-    logits = []
-    for tokens in (10_000, 8):
-        found = torch.empty(len(prompts), 2)
-        for batch, outputs in forward_batches(head, features, DataCollatorWithPadding(tokenizer), tokens):
-            found[batch] = outputs.logits.float()
-        logits.append(found)
+    logits = [_logits(head, features, tokens) for tokens in (10_000, 8)]
     torch.testing.assert_close(*logits, rtol=0, atol=2e-2)  # in bfloat16 where the machine has it
+
+
+def _logits(head: PreTrainedModel, features: list[dict[str, list[int]]], tokens: int) -> torch.Tensor:
+    found = torch.empty(len(features), 2)
+    for batch, outputs in forward_batches(head, features, DataCollatorWithPadding(PADDED_BY_ZERO), tokens):
+        found[batch] = outputs.logits.float()
+    return found
+
+
+def test_batches_are_halved_when_memory_runs_out(capsys: pytest.CaptureFixture[str]) -> None:
+    chance = random.Random(2)
+    prompts = [[chance.randrange(1, 60) for _ in range(chance.randint(1, 5))] for _ in range(9)]
+    features = [{"input_ids": prompt} for prompt in prompts]
+    model, head = model_with(CAUSAL), model_with(CLASSES)
+    written, logits = (
+        generate_texts(model, PADDED_BY_ZERO, prompts, 5, 10_000),
+        _logits(head, features, 10_000),
+    )
+
+    def check(_: nn.Module, __: object, given: dict[str, torch.Tensor]) -> None:
+        if len(given["input_ids"]) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    for whole in (model, head):
+        whole.register_forward_pre_hook(check, with_kwargs=True)
+    assert generate_texts(model, PADDED_BY_ZERO, prompts, 5, 10_000) == written
+    torch.testing.assert_close(_logits(head, features, 10_000), logits, rtol=0, atol=2e-2)
+    said = capsys.readouterr().out.splitlines()
+    assert said == [
+        f"{what}: memory ran out with {rows} rows at a time; it goes on with {fewer}"
+        for what in ("generation", "prediction")
+        for rows, fewer in ((9, 5), (5, 3))
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +96,19 @@ def trained_gradients(
     micro_batch: int,
     choice: Choice = PLAIN,
     loss: Any = None,
+    change: Callable[[PreTrainedModel], object] = lambda _: None,
     **arguments: Any,
 ) -> Gradients:
-    """What the stage's Trainer hands to the optimiser; the rate is so low that no weight moves."""
+    """What the stage's Trainer hands to the optimiser; the rate is so low that no weight moves.
+
+    ``change`` is called with the model before it is trained.
+    """
     steps = -(-count // GLOBAL_BATCH)
     settings = _settings(steps, micro_batch, "adamw", learning_rate=1e-30, gradient_clipping=1e9)
     seen = Gradient()
-    data = examples(head, count)
-    _train(stage, model_with(head), data, settings, seen, choice=choice, loss=loss, **arguments)
+    data, model = examples(head, count), model_with(head)
+    change(model)
+    _train(stage, model, data, settings, seen, choice=choice, loss=loss, **arguments)
     return seen.steps
 
 

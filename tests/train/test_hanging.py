@@ -38,4 +38,7 @@ def test_the_process_that_hangs_is_named(how: str, tmp_path: Path) -> None:
         assert job.wait(60) != 0
     assert re.search(rf"{SAID}{HANGS[how]}; look at the stacks in {tmp_path}", said.read_text())
     assert said.read_text().count("groundup:") == 1 and re.search(r"exitcode +: 75", said.read_text())
-    assert "torch/nn/parallel/distributed.py" in (tmp_path / "checkpoints" / STACKS / "process-0.txt").read_text()
+    assert (
+        "torch/nn/parallel/distributed.py"
+        in (tmp_path / "checkpoints" / STACKS / "process-0.txt").read_text()
+    )

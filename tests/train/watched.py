@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from pipeline.model.families import model_config
+from pipeline.model.out_of_memory import Parts
 from pipeline.processes import world_size
 from pipeline.recipe import Model, Pretrain
 from pipeline.train.guard import Guard
@@ -72,6 +73,7 @@ def watched_trainer(
     callbacks: Iterable[TrainerCallback] = (),
     meter: Meter | None = None,
     guard: Guard | None = None,
+    parts: Parts | None = None,
     **arguments: Any,
 ) -> MeteredTrainer:
     """Muon and a falling rate; a line of the log at every step, a checkpoint at every second, one measurement in
@@ -101,6 +103,7 @@ def watched_trainer(
         callbacks=[Log(directory / "log.jsonl", {}), *callbacks],
         meter=meter or Meter(FLOPS, PEAK),
         guard=guard,
+        parts=parts,
     )
 
 

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from transformers import Trainer
 
 from pipeline.train.guard import Guard
+from pipeline.train.halving import HalvingTrainer
 from pipeline.train.watching.log import SUMMARY
 from pipeline.train.watching.meter import Meter
 
 
-class MeteredTrainer(Trainer):
-    """A Trainer whose lines of the log say more, to every callback that reads them: our log, bar and trackers.
+class MeteredTrainer(HalvingTrainer):
+    """A ``HalvingTrainer`` whose lines of the log say more to every callback that reads them: log, bar and trackers.
 
     Args:
         meter: what measures; without one, what is known of any model.
         guard: what skips steps that would do harm; without one, none is skipped.
         arguments: positional, as for Trainer.
-        options: by name, as for Trainer.
+        options: by name, as for ``HalvingTrainer``.
     """
 
     def __init__(
