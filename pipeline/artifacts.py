@@ -32,6 +32,8 @@ SKIPPED = "skipped"
 """Directory of a training with the batches of steps that were skipped (pipeline/train/guard.py)."""
 HARNESS = "harness"
 """Directory of a run with what lm-eval measured, by the stage that it measured."""
+MEMBERSHIP = "membership"
+"""Directory of a run with what membership inference found, by the stage that it attacked."""
 _LOCK = ".lock"
 _WRITING = ".writing"
 _FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
