@@ -111,14 +111,14 @@ def by_script(script: Script, bench: Bench, model: PreTrainedModel) -> Outcome:
             disable_tqdm=True,
             dataloader_pin_memory=torch.cuda.is_available(),
         ),
-        train_dataset=bench.features,
+        train_dataset=bench.encoded.features,
         data_collator=DataCollatorWithPadding(
             bench.tokenizer, padding="max_length", max_length=script.length
         ),
     )
     trainer.remove_callback(PrinterCallback)
     seconds = trainer.train().metrics["train_runtime"]
-    length = statistics.mean(len(ids) for ids in bench.features["input_ids"])
+    length = statistics.mean(len(ids) for ids in bench.encoded.features["input_ids"])
     score = None
     if script.scored:
         predictions = task.predict(model, bench.tokenizer, bench.parts.held_out)

@@ -32,6 +32,8 @@ SKIPPED = "skipped"
 """Directory of a training with the batches of steps that were skipped (pipeline/train/guard.py)."""
 HARNESS = "harness"
 """Directory of a run with what lm-eval measured, by the stage that it measured."""
+MEMBERSHIP = "membership"
+"""Directory of a run with what membership inference found, by the stage that it attacked."""
 _LOCK, _LEASE = ".lock", ".lease"
 _LEASE_SECONDS = 30.0
 """Without a sign of life for so long, a process on another machine counts as gone."""

@@ -20,6 +20,12 @@ def check_launch(section: str, training: Pretrain | Finetune) -> None:
             "adapters were not made to work on weights that the launch shards",
             "launch with recipes/launch/ddp.yaml, or train all weights",
         )
+    if isinstance(training, Finetune) and training.privacy.epsilon and world_size() > 1:
+        raise GroundupError(
+            f"--{section}.privacy.epsilon",
+            "gradients by example are taken in one process, and this launch has several",
+            "start one, without accelerate launch",
+        )
     if training.optimizer != "adamw" and shards_weights():
         raise GroundupError(
             f"--{section}.optimizer",

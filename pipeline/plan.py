@@ -53,7 +53,8 @@ class Need:
     tokens: int
     flops: float
     memory: float
-    """Bytes in each process: weights, gradients, optimiser state and the activations of one micro-batch."""
+    """Bytes in each process: weights, gradients, under privacy one of each example too, optimiser state and the
+    activations of one micro-batch."""
     disk: float
     """Bytes of the finished model, and of the two checkpoints that are kept until then."""
 
@@ -205,13 +206,14 @@ def _need(
     state = _optimizer_bytes(counted, settings)
     activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
     weights, trained = 4.0 * counted.parameters, 4.0 * counted.trained
+    by_example = micro if isinstance(settings, Finetune) and settings.privacy.epsilon else 0
     return Need(
         stage,
         counted.parameters,
         counted.trained,
         tokens,
         counted.flops_per_token * tokens,
-        memory=_base_bytes(counted, settings) + 2 * trained + state + activations,
+        memory=_base_bytes(counted, settings) + (2 + by_example) * trained + state + activations,
         disk=(trained if adapter.name else weights) + 2 * (trained + state),
     )
 

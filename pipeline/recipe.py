@@ -206,6 +206,18 @@ class Adapter:
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """Differential privacy: each example's gradient is clipped, and noise added to their sum (docs/privacy.md)."""
+
+    epsilon: float = 0.0
+    """How much of one example the model may tell at most, with a probability of all but delta; 0: no such bound."""
+    delta: float = 0.0
+    """0 takes a tenth of one over the number of training examples."""
+    clip: float = 1.0
+    """Largest norm of one example's gradient; it takes the place of gradient-clipping."""
+
+
+@dataclass(frozen=True)
 class Finetune:
     """Task data to a fine-tuned, measured model."""
 
@@ -237,6 +249,7 @@ class Finetune:
     model: str = ""
     """Start from this published model (a path, a Hub name or package:NAME), not the recipe's own."""
     adapter: Adapter = Adapter()
+    privacy: Privacy = Privacy()
     max_tokens: int = 256
     """Longest example, in tokens; longer ones are cut as the task says."""
     max_new_tokens: int = 64

@@ -154,6 +154,8 @@ def _finetune(common: Common, run: Run, _: Push) -> None:
     refuse_wrong_data(run, chosen_tasks(common, run.recipe))
     for task in chosen_tasks(common, run.recipe):
         print_metrics(run.finish(run.stage_of(task)))
+        if run.recipe.tasks[task].privacy.epsilon:
+            _attack(run, task)
 
 
 @pushing(aligned)
@@ -185,6 +187,8 @@ def _everything(common: Common, run: Run, options: Push) -> None:
         artifact = run.finish(stage)
         if stage == "pretrain" or method_of(stage) or task_of(stage):
             print_metrics(artifact)
+        if (task := task_of(stage)) and run.recipe.tasks[task].privacy.epsilon:
+            _attack(run, task)
     _report(common, run, Nothing())
 
 
@@ -226,6 +230,18 @@ def _harness(common: Common, run: Run, options: Harness) -> None:
     named = measurable(run, list(run.recipe.tasks)) if common.task == "all" else [common.task]
     for task in named:
         print_yardsticks(measure_outside(run, task, options.suite, options.limit))
+
+
+def _membership(common: Common, run: Run, _: Nothing) -> None:
+    for task in chosen_tasks(common, run.recipe):
+        _attack(run, task)
+
+
+def _attack(run: Run, task: str) -> None:
+    from pipeline.inference.membership import measure_membership
+    from pipeline.report.membership import print_membership
+
+    print_membership(measure_membership(run, task))
 
 
 def _compare(common: Common, run: Run, options: Compare) -> None:
@@ -351,6 +367,12 @@ VERBS = {
         _harness,
         _ADAPTER_SHORT,
         options=Harness(),
+    ),
+    "membership": Verb(
+        "attack the model of --task NAME: does it tell which examples it was trained on",
+        _membership,
+        _ADAPTER_SHORT,
+        needs_task=True,
     ),
     "compare": Verb(
         "two runs by their tasks, and whether chance made the difference", _compare, options=Compare()

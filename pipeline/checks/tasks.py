@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks.adapters import check_adapter
+from pipeline.checks.privacy import check_privacy
 from pipeline.checks.refusal import require
 from pipeline.checks.training import check_training
 from pipeline.recipe import Finetune
@@ -16,6 +17,7 @@ def check_task(section: str, settings: Finetune) -> None:
     """
     check_training(section, settings)
     check_adapter(section, settings)
+    check_privacy(section, settings)
     require(settings.steps > 0, f"{section}.steps", "0 steps train nothing", "use 1 or more")
     require(settings.passes >= 0, f"{section}.passes", f"{settings.passes} is negative", "use 1 or more")
     require(

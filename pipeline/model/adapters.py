@@ -163,9 +163,13 @@ def _tables(model: PreTrainedModel) -> list[str]:
 
 def new_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     """Tokens that the model has not been trained on: the turns of a conversation, and those it has no row for."""
+    return sorted({*without_rows(model, tokenizer), *turns(tokenizer)})
+
+
+def without_rows(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Tokens that the model's embeddings have no row for; padding, which is never read, may go without."""
     known = model.get_input_embeddings().num_embeddings
-    added = {id for id in range(known, len(tokenizer)) if id != tokenizer.pad_token_id}
-    return sorted(added | set(turns(tokenizer)))
+    return [id for id in range(known, len(tokenizer)) if id != tokenizer.pad_token_id]
 
 
 def hold_in_bfloat16(model: nn.Module) -> None:

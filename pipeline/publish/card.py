@@ -18,6 +18,7 @@ from pipeline.publish.markdown import environment
 from pipeline.publish.usage import usage
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
+from pipeline.report.membership import ATTACKED_BY
 from pipeline.report.tables import columns, heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run, method_of, task_of
@@ -53,6 +54,7 @@ def model_card(run: Run, stage: str, repo: str) -> str:
     templates.filters.update(number=_number, heading=heading, words=words, metrics=columns)
     body = templates.get_template("card.md.j2").render(
         facts=facts,
+        attacked_by=ATTACKED_BY,
         repo=repo,
         title=repo.rpartition("/")[2],
         code=usage(

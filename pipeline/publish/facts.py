@@ -11,6 +11,8 @@ from pipeline.model.published import PACKAGED_MODELS
 from pipeline.model.special_tokens import converses
 from pipeline.publish.data_sources import DataSource, data_source, hub_identifier, without_directories
 from pipeline.recipe import ALIGNED, Finetune, Grpo
+from pipeline.report.membership import attacked, membership_of, verdict
+from pipeline.report.privacy import PRIVACY, bound
 from pipeline.report.tables import MainMetric, main_metric
 from pipeline.settings import from_settings
 from pipeline.sources.base import REASONING_GYM
@@ -18,7 +20,7 @@ from pipeline.stages import Run, method_of, task_of
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
 
-BOOKKEEPING = frozenset(
+BOOKKEEPING = PRIVACY | frozenset(
     {
         "examples",
         "parameters",
@@ -137,6 +139,26 @@ class Facts:
     def yardsticks(self) -> dict[str, dict[str, float]]:
         """Its numbers by task."""
         return self.outside.metrics() if self.outside else {}
+
+    @property
+    def privacy(self) -> str:
+        """The bound that its fine-tuning kept; empty where it kept none."""
+        return bound(self.metrics["model"])
+
+    @cached_property
+    def membership(self) -> Artifact | None:
+        """What membership inference found of this very model; None where it was not tried."""
+        return membership_of(self.run, self.stage)
+
+    @property
+    def attacked(self) -> list[list[str]]:
+        """A row for each attack (``pipeline.report.membership.ATTACKED_BY``)."""
+        return attacked(self.membership) if self.membership else []
+
+    @property
+    def attacks_found(self) -> str:
+        """What the attacks come to."""
+        return verdict(self.membership.metrics(), self.membership.details()) if self.membership else ""
 
     @property
     def columns(self) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.artifacts import DROPPED, HARNESS, LOG, PREDICTIONS, Artifact, read_json
 from pipeline.report.charts import Drawing, Points, bars, lines, matrix
+from pipeline.report.privacy import bound
 from pipeline.report.tables import ABSENT, columns, heading, main_metric, number, verdicts, words
 from pipeline.report.yardsticks import guesses
 from pipeline.stages import method_of, task_of
@@ -187,6 +188,11 @@ class TaskSection(Section):
         parts = {name: value for name, value in kept.items() if _is_row(value)}
         others = {name: value for name, value in kept.items() if name not in parts}
         return {**({"parts": parts} if parts else {}), **others}
+
+    @property
+    def bound(self) -> str:
+        """The bound on privacy that its training kept; empty where it kept none."""
+        return bound(self.model)
 
     @property
     def examples(self) -> list[Shown]:

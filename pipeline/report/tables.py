@@ -15,6 +15,7 @@ from rich.text import Text
 
 from pipeline.artifacts import DETAILS, PREDICTIONS, WORST, Artifact
 from pipeline.processes import is_main
+from pipeline.report.privacy import PRIVACY, bound
 
 if TYPE_CHECKING:
     from pipeline.report.compare import Compared
@@ -101,6 +102,8 @@ def print_metrics(artifact: Artifact) -> None:
             print(f"{words(name)} of the training: {', '.join(told)}")
     for sentence in verdicts(stage, metrics, details):
         print(sentence)
+    if said := bound(metrics.get(_MODEL, {})):
+        print(said)
     if details:
         for name, said in details.get(_MODEL, {}).get("signatures", {}).items():
             print(f"{words(name)}: {said}")
@@ -155,8 +158,9 @@ def _chance(difference: Mapping[str, float] | None) -> str:
 
 
 def columns(metrics: Metrics) -> list[str]:
-    """Every metric of any row, in order of appearance."""
-    return list(dict.fromkeys(name for row in metrics.values() for name in row))
+    """Every metric of any row, in order of appearance; what is told in a sentence is none."""
+    names = dict.fromkeys(name for row in metrics.values() for name in row)
+    return [name for name in names if name not in PRIVACY]
 
 
 def words(name: str) -> str:

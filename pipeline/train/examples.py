@@ -21,6 +21,8 @@ _SMALLEST_HELD_OUT = 50
 _FEW_GROUPS = 5
 _MOST_VALIDATED = 1000
 """Examples; small data gives a tenth."""
+_OWNER = "example"
+"""Column of features while they are made."""
 
 
 @dataclass(frozen=True)
@@ -151,26 +153,46 @@ def _with_every_kind(task: Task, parts: Parts) -> Parts:
     )
 
 
-def encode(task: Task, examples: Sequence[Example], tokenizer: Any, config: Any, most: int, seed: int) -> Any:
-    """Features of at most ``most`` examples, drawn by the seed, as a ``datasets.Dataset``."""
+@dataclass(frozen=True)
+class Encoded:
+    """What is trained on: of each example one feature or more."""
+
+    features: Any
+    """A ``datasets.Dataset``."""
+    owners: list[int]
+    """Which of the examples each feature is made of."""
+    examples: list[Example]
+
+
+def encode(
+    task: Task, examples: Sequence[Example], tokenizer: Any, config: Any, most: int, seed: int
+) -> Encoded:
+    """At most ``most`` examples, drawn by the seed.
+
+    Raises:
+        GroundupError: when none of them makes a feature.
+    """
     import datasets
 
     chosen = list(examples)
     random.Random(seed).shuffle(chosen)
-    table = datasets.Dataset.from_list([dict(example.fields) for example in chosen[:most]])
+    chosen = chosen[:most]
+    table = datasets.Dataset.from_list([dict(example.fields) for example in chosen])
 
-    def features(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        return task.encode({name: values[0] for name, values in batch.items()}, tokenizer, config)
+    def features(batch: dict[str, list[Any]], numbers: list[int]) -> dict[str, list[Any]]:
+        made = task.encode({name: values[0] for name, values in batch.items()}, tokenizer, config)
+        return {**made, _OWNER: numbers * len(made["input_ids"])}
 
     datasets.disable_progress_bars()
     encoded = table.map(
         features,
         batched=True,
         batch_size=1,
+        with_indices=True,
         remove_columns=table.column_names,
         new_fingerprint=f"{task.name}-{seed}-{most}",
         load_from_cache_file=False,
     )
     if not len(encoded):
         raise GroundupError(f"task '{task.name}'", "no example fits into --max-tokens", "raise it")
-    return encoded
+    return Encoded(encoded.remove_columns(_OWNER), list(encoded[_OWNER]), chosen)

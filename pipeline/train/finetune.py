@@ -37,13 +37,15 @@ from pipeline.tasks import task_named
 from pipeline.tasks.base import Prediction, Task
 from pipeline.train.arguments import training_arguments
 from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
-from pipeline.train.examples import Parts, encode, read_examples
+from pipeline.train.examples import Encoded, Parts, encode, read_examples
 from pipeline.train.generation import generation_config
 from pipeline.train.guard import Guard
 from pipeline.train.halving import parts_of
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
+from pipeline.train.private.trainer import PrivateTrainer
+from pipeline.train.private.training import private_trainer, trained_exactly
 from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.starting import finished_model, save_finished, starting_model, trained_model
 from pipeline.train.trainer import SequenceTrainer, TokenTrainer
@@ -54,6 +56,7 @@ from pipeline.train.watching.trackers import tracker_arguments, tracker_callback
 from pipeline.train.watching.trainer import MeteredTrainer
 
 Metrics = Mapping[str, Mapping[str, Any]]
+FROM_SCRATCH = "from_scratch"
 _RESULT = "result.json"
 _TRAINED = "trained"
 
@@ -90,7 +93,7 @@ def finetune(
         fresh = getattr(transformers, task.class_for(model.config)).from_config(model.config, dtype="float32")
         if model.can_generate():
             fresh.generation_config = model.generation_config
-        rows["from_scratch"] = bench.measure("from_scratch", fresh)
+        rows[FROM_SCRATCH] = bench.measure(FROM_SCRATCH, fresh)
 
     def judged() -> Judgement:
         said = {row: measured.predictions for row, measured in rows.items()}
@@ -119,9 +122,10 @@ def bench_for(
     model = starting_model(task, tokenizer, start, parts.train)
     task.settings = settings = finetuning(settings, model.num_parameters(), len(parts.train))
     say(f"{name}: {settings.steps} steps of {settings.global_batch}, {settings.learning_rate:g} at most")
-    needed = settings.steps * settings.global_batch
-    features = encode(task, parts.train, tokenizer, model.config, needed, seed)
-    return Bench(task, tokenizer, parts, features, seed, out, watch, start), model
+    # A step of a private training samples from all of them.
+    needed = len(parts.train) if settings.privacy.epsilon else settings.steps * settings.global_batch
+    encoded = encode(task, parts.train, tokenizer, model.config, needed, seed)
+    return Bench(task, tokenizer, parts, encoded, seed, out, watch, start), model
 
 
 @dataclass(frozen=True)
@@ -142,8 +146,7 @@ class Bench:
     task: Task
     tokenizer: PreTrainedTokenizerBase
     parts: Parts
-    features: Any
-    """A ``datasets.Dataset`` of what is trained on."""
+    encoded: Encoded
     seed: int
     out: Artifact
     watch: Watch
@@ -157,7 +160,7 @@ class Bench:
             return Measured(**read_json(checkpoints / _RESULT))
         began = time.monotonic()
         trainable = trained_parameters(model)
-        meter = self._train(row, model, checkpoints)
+        meter, private = self._train(row, model, checkpoints)
 
         def predict() -> Measured:
             trained = trained_model(self.task, self.tokenizer, self.start, checkpoints / _TRAINED)
@@ -167,6 +170,7 @@ class Bench:
             trained = finished_model(self.task, trained, self.start, checkpoints)
             predictions = self.task.predict(trained, self.tokenizer, self.parts.held_out)
             costs = {
+                **private,
                 "parameters": trained.num_parameters(),
                 "trainable": trainable,
                 "seconds": time.monotonic() - began,
@@ -182,26 +186,29 @@ class Bench:
         work_ended()
         return measured
 
-    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> Meter:
+    def _train(self, row: str, model: PreTrainedModel, checkpoints: Path) -> tuple[Meter, dict[str, float]]:
         """Train and save the weights: whole, also where each process holds a part of them.
 
         Returns:
-            What measured the training.
+            What measured the training, and what it spent of its privacy, where it was private.
         """
         trainer = self.trainer(row, model, checkpoints)
         train_or_resume(trainer, checkpoints, self.watch.hung_after)
         save_trained(trainer, checkpoints / _TRAINED)
         # beside an adapter, which has none
         on_main(lambda: model.config.save_pretrained(checkpoints / _TRAINED))
-        return trainer.meter
+        return trainer.meter, trainer.budget.metrics() if isinstance(trainer, PrivateTrainer) else {}
 
     def trainer(
         self, row: str, model: PreTrainedModel, checkpoints: Path, **arguments: Any
     ) -> MeteredTrainer:
         """A model before its first step; ``arguments`` are the Trainer's, beside what the settings say."""
         settings = self.task.settings
-        lengths = longer_sides(self.features)
-        most = settings.micro_batch * settings.max_tokens
+        is_private = bool(settings.privacy.epsilon) and row != FROM_SCRATCH
+        if is_private:
+            settings = trained_exactly(settings)
+        features = self.encoded.features
+        lengths = longer_sides(features)
         head = self.task.class_for(model.config)
         mean = round(sum(lengths) / len(lengths))
         per_token = flops_per_token(model.config, mean, head, settings.adapter)
@@ -220,24 +227,31 @@ class Bench:
             **tracker_arguments(self.watch.report_to, self.out, row),
             **arguments,
         )
-        data = MicroBatches(self.features, lengths, settings.steps, settings.global_batch, most, self.seed)
-        made.per_device_train_batch_size, made.gradient_accumulation_steps = 1, data.count
-        trainer = trainer_for(
-            model,
-            self.features[0],
-            self.task.loss(model.config),
-            args=made,
-            train_dataset=data,
-            data_collator=PadMicroBatch(self.tokenizer, model),
-            optimizer_cls_and_kwargs=optimizer_factory(settings),
-            callbacks=[
+        options: dict[str, Any] = {
+            "args": made,
+            "callbacks": [
                 Log(self.out.path / LOG, {"run": row}),
                 Bar(f"{self.task.name} {row}"),
                 *tracker_callbacks(self.watch.report_to, self.out, checkpoints, row),
             ],
-            meter=meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
+            "meter": meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
+        }
+        loss, pad = self.task.loss(model.config), PadMicroBatch(self.tokenizer, model)
+        if is_private:
+            return private_trainer(model, loss, settings, self.encoded, lengths, pad, checkpoints, options)
+        most = settings.micro_batch * settings.max_tokens
+        data = MicroBatches(features, lengths, settings.steps, settings.global_batch, most, self.seed)
+        made.per_device_train_batch_size, made.gradient_accumulation_steps = 1, data.count
+        trainer = trainer_for(
+            model,
+            features[0],
+            loss,
+            train_dataset=data,
+            data_collator=pad,
+            optimizer_cls_and_kwargs=optimizer_factory(settings),
             guard=Guard(settings.skipped_steps, settings.leap, self.out.path / SKIPPED / row),
             parts=parts_of(f"{self.task.name} {row}", checkpoints),
+            **options,
         )
         if choice.bfloat16 and settings.adapter.method != "none":
             hold_in_bfloat16(model)  # now that the output layer has been tried, without autocast

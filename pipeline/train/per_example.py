@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pipeline.train.example_loss import span_losses
 from pipeline.train.watching.trainer import MeteredTrainer
 
 
@@ -42,26 +43,8 @@ class PerExampleTrainer(MeteredTrainer):
         """The head's own loss; while training, times this micro-batch's share of the examples of the step."""
         loss, outputs = super().compute_loss(model, inputs, return_outputs=True)
         if "start_positions" in inputs and "attention_mask" in inputs:
-            loss = span_loss(outputs, inputs)
+            loss = span_losses(outputs, inputs).mean()
         if num_items_in_batch is not None:
             # Gradients are averaged over the processes afterwards, and are to be added.
             loss = loss * len(inputs["input_ids"]) * self.accelerator.num_processes / num_items_in_batch
         return (loss, outputs) if return_outputs else loss
-
-
-def span_loss(outputs: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean cross-entropy of starts and ends over the tokens of each example, which padding does not change.
-
-    Args:
-        outputs: with ``start_logits`` and ``end_logits``, ``(batch, length)``.
-        inputs: with ``attention_mask``, ``(batch, length)``, ``start_positions`` and ``end_positions``, ``(batch,)``.
-    """
-    padding = inputs["attention_mask"].eq(0)
-    starts, ends = (
-        nn.functional.cross_entropy(logits.float().masked_fill(padding, -torch.inf), positions)
-        for logits, positions in (
-            (outputs.start_logits, inputs["start_positions"]),
-            (outputs.end_logits, inputs["end_positions"]),
-        )
-    )
-    return (starts + ends) / 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from pipeline.errors import GroundupError
 from pipeline.model.adapters import (
     ADAPTER,
     attach,
@@ -18,6 +19,7 @@ from pipeline.model.adapters import (
     put_on,
     save_adapter,
     save_settings,
+    without_rows,
 )
 from pipeline.model.machine import takes_bfloat16
 from pipeline.model.published import check_positions, fit_embeddings, load_config, load_model
@@ -30,7 +32,8 @@ def starting_model(
     """The model before its first step, with an adapter where one is trained.
 
     Raises:
-        GroundupError: when it cannot be loaded, or has fewer positions than examples have tokens.
+        GroundupError: when it cannot be loaded, or has fewer positions than examples have tokens; when an adapter is
+            to be private and would have to learn new tokens.
     """
     settings, adapter, head = task.settings, task.settings.adapter, task.class_for(load_config(start))
     model = load_model(
@@ -42,6 +45,15 @@ def starting_model(
     )
     check_positions(model, settings.max_tokens, start, "--max-tokens")
     tokens = new_tokens(model, tokenizer)
+    if settings.privacy.epsilon and adapter.method != "none":
+        if without_rows(model, tokenizer):
+            raise GroundupError(
+                "--finetune.adapter.kind",
+                "the model has no embeddings of the turns of a conversation, and Opacus cannot take the gradients by "
+                "example of those that an adapter would add",
+                "train all weights, with --finetune.adapter.kind none, or start from a model that knows turns",
+            )
+        tokens = []  # those that are there stay as they are
     fit_embeddings(model, tokenizer)
     return model if adapter.method == "none" else attach(model, adapter, head, tokens)
 

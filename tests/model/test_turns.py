@@ -202,7 +202,7 @@ def test_calls_with_different_arguments_stay_as_they_are_in_training(trained: An
     task = task_named("chat", Finetune(text_column="messages", max_tokens=1000))
     tokenizer = copy.deepcopy(trained)
     task.prepare_tokenizer(tokenizer)
-    features = encode(task, list(task.examples(rows)), tokenizer, None, 9, 0)
+    features = encode(task, list(task.examples(rows)), tokenizer, None, 9, 0).features
     said = {tokenizer.decode([i for i in labels if i != IGNORED]) for labels in features["labels"]}
     assert said == {
         '<tool_call>\n{"name": "time", "arguments": {"place": "Oslo"}}\n</tool_call><|end|>',

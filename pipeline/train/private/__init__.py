@@ -1,0 +1,1 @@
+"""Differentially private fine-tuning through Opacus: gradients by example are clipped, and noise is added to them."""
