@@ -16,7 +16,7 @@ from pipeline.executors import Step
 from pipeline.recipe import Corpus
 from pipeline.sources import Row, bytes_of, parts, read
 from pipeline.sources.base import FILES, INSTALLED
-from pipeline.sources.columns import text_column
+from pipeline.sources.columns import is_empty, text_column
 
 FEW_TEXTS = 20
 """With fewer different texts, pieces of them are held out and not whole texts."""
@@ -119,7 +119,7 @@ def _foreign(registry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_empty(row: Row, name: str) -> bool:
     """Whether the column is there and holds nothing: common in raw text, and no mistake there."""
-    return name in row.values and not str(row.values[name] or "").strip()
+    return name in row.values and is_empty(row.values[name])
 
 
 def _chunks(rows: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
