@@ -24,6 +24,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "megabytes": (0, 1e12),
     "minimum-characters": (0, 10**9),
     "longest-document": (1, 10**9),
+    "skip-bad-rows": (0, 10**9),
     "boilerplate": (0, 10**12),
     "repeated-passages": (0, 10**9),
     "decontaminate": (0, 10**6),
