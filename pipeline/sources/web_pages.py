@@ -81,7 +81,12 @@ def _require_extractor(path: Path) -> None:
         importlib.import_module("trafilatura")
     except ImportError as error:
         raise GroundupError(str(path), f"trafilatura does not run ({first_line(error)})", _REMEDY) from None
-    for library in ("trafilatura", "htmldate", "courlan"):  # a word on every page without text is too many
+    for library in (
+        "trafilatura",
+        "htmldate",
+        "courlan",
+        "warcio",
+    ):  # a word on every page without text is too many
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
