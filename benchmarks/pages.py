@@ -9,6 +9,7 @@ from pipeline.artifacts import write_text
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CORPUS = ROOT / "docs" / "corpus.md"
+DATA_SOURCES = ROOT / "docs" / "data-sources.md"
 PERFORMANCE = ROOT / "docs" / "performance.md"
 TOKENIZER = ROOT / "docs" / "tokenizer.md"
 TRAINING = ROOT / "docs" / "training.md"

@@ -8,10 +8,11 @@ import os
 import sys
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pipeline.checks import check
-from pipeline.errors import GroundupError, Interrupted, nearest
+from pipeline.errors import GroundupError, Interrupted, nearest, refuse_surrogates
 from pipeline.overrides import flags, override, parse
 from pipeline.processes import part
 from pipeline.recipe import ALIGNED, Recipe
@@ -64,18 +65,36 @@ def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return
+    _check_words(arguments)
     name, rest = arguments[0], arguments[1:]
     if name not in VERBS:
         raise GroundupError(name, "no such verb", nearest(name, VERBS))
     verb = VERBS[name]
     common, recipe, options = _settings(name, verb, rest)
     check(recipe)
+    _check_runs(common.runs)
     from pipeline.stages import Run
 
     run = Run(recipe, common.runs)
     # Trackio reads it once, when it is imported, so that all stages of a run share one directory.
     os.environ.setdefault("TRACKIO_DIR", str(run.path.absolute() / "trackio"))
     verb.work(common, run, options)
+
+
+def _check_words(arguments: list[str]) -> None:
+    """Refuse what no path, name or manifest can hold."""
+    for number, argument in enumerate(arguments, start=1):
+        where = f"argument {number}, {argument!a}"
+        if "\0" in argument:
+            raise GroundupError(where, "it has a character that is zero", "take it out")
+        refuse_surrogates(argument, where)  # bytes that are not UTF-8 come as such
+
+
+def _check_runs(runs: Path) -> None:
+    """Refuse a directory for runs that no directory can be made for."""
+    place = next(p for p in (runs.absolute(), *runs.absolute().parents) if os.path.lexists(p))
+    if not place.is_dir():
+        raise GroundupError(f"--runs {runs}", f"{place} is no directory", "name another place for the runs")
 
 
 def _help() -> str:

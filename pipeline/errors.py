@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.redaction import redacted
+
+_SHOWN = 60
+"""Characters of a value that a message repeats."""
+_LISTED = 40
+"""Names that a message lists."""
 
 
 class GroundupError(Exception):
@@ -37,10 +42,22 @@ class CutOff(Interrupted):
 
 
 def nearest(name: str, right_names: Iterable[str]) -> str:
-    """A remedy in words: the nearest right name, or all of them when none is near."""
+    """A remedy in words: the nearest right name, or those that there are when none is near."""
     names = sorted(right_names)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean '{close[0]}'?" if close else f"choose one of: {', '.join(names)}"
+    return f"did you mean '{shown(close[0])}'?" if close else f"choose one of: {listed(names)}"
+
+
+def shown(value: object) -> str:
+    """A value of a person's data as a sentence can hold it: what is long loses its end."""
+    text = str(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names with commas between, and how many more there are where they are many."""
+    more = len(names) - _LISTED
+    return ", ".join(map(shown, names[:_LISTED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def first_line(error: BaseException) -> str:

@@ -7,15 +7,19 @@ import dataclasses
 import io
 import itertools
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import tyro
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, nearest, shown
 from pipeline.settings import choices
 
 T = TypeVar("T")
+
+_LONGEST_SENTENCE = 300
+"""Characters of what the parser says."""
 
 _TASK = re.compile(r"^--tasks\.[^.]+\.")
 
@@ -110,10 +114,13 @@ def override(
 
 def no_such_setting(program: str, flag: str, settings: object, known: Sequence[str] = ()) -> GroundupError:
     """The refusal of a flag that is none of these settings' nor among the ``known`` ones."""
+    verb = program.removeprefix("groundup ")
+    if not flag.startswith("-"):
+        remedy = "settings begin with --, and a switch, such as --watch.no-energy, takes no value"
+        return GroundupError(f"{verb} '{shown(flag)}'", "no such setting", remedy)
     right = list(flags(settings))
     right += [_TASK.sub("--finetune.", name) for name in right]
-    where = f"{program.removeprefix('groundup ')} {flag}"
-    return GroundupError(where, "no such setting", nearest(flag, {*right, *known}))
+    return GroundupError(f"{verb} {shown(flag)}", "no such setting", nearest(flag, {*right, *known}))
 
 
 def parse(program: str, default: T, arguments: list[str]) -> tuple[T, list[str]]:
@@ -145,7 +152,7 @@ def _misspelt(default: object, arguments: list[str], sentence: str) -> GroundupE
                 if int in get_args(hints[flag])
                 else "none of its names"
             )
-            return GroundupError(flag, f"'{value}' is {kinds}", nearest(value, names))
+            return GroundupError(flag, f"'{shown(value)}' is {kinds}", nearest(value, names))
     return None
 
 
@@ -156,5 +163,5 @@ def _sentence(box: str) -> str:
         lines, key=lambda line: bool(line) and set(line) <= set("─-")
     ):
         if not is_rule:
-            return " ".join(paragraph).strip()
+            return textwrap.shorten(" ".join(paragraph), _LONGEST_SENTENCE, placeholder=" …")
     return "an argument is wrong"

@@ -22,10 +22,11 @@ from pipeline.model.scaling import finetuning, followed
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.processes import is_main
 from pipeline.provenance import describe_hardware, hardware
-from pipeline.recipe import Adapter, Finetune, Pretrain, Recipe
+from pipeline.recipe import Adapter, Corpus, Finetune, Pretrain, Recipe
 from pipeline.report.tables import drawn, print_table
-from pipeline.sources import read, read_all, read_splits
+from pipeline.sources import Row, read_all, read_splits
 from pipeline.sources.columns import text_column
+from pipeline.sources.tolerance import tolerated
 from pipeline.stages import Run, Stage, stage_of
 from pipeline.tasks import task_named
 from pipeline.tokenizer.report import embedding_cost
@@ -259,7 +260,7 @@ def _problems(recipe: Recipe) -> Iterator[str]:
         yield from _refusal(micro_batch, recipe.pretrain.global_batch, recipe.pretrain.micro_batch)
         yield from _refusal(check_launch, "pretrain", recipe.pretrain)
         for spec in (*recipe.corpus.sources, *recipe.pretrain.stream.sources):
-            yield from _refusal(_check_text, spec, recipe.corpus.text_column)
+            yield from _refusal(_check_text, spec, recipe.corpus)
     for task, settings in recipe.tasks.items():
         yield from _refusal(_check_task, task, settings, recipe.model.context)
     yield from _problems_of_aligning(recipe)
@@ -279,10 +280,14 @@ def _refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:
         yield str(error)
 
 
-def _check_text(spec: str, name: str) -> None:
-    for row in itertools.islice(read(spec), _ROWS):
-        if name not in row.values:
-            text_column(row, name, "text-column")  # says which columns there are
+def _check_text(spec: str, settings: Corpus) -> None:
+    def use(row: Row) -> None:
+        if settings.text_column not in row.values:
+            text_column(row, settings.text_column, "text-column")  # says which columns there are
+
+    rows = tolerated(read_all(spec), settings.skip_bad_rows, use, lambda refusal: None)
+    for row in itertools.islice(rows, _ROWS):
+        use(row)
 
 
 def _check_task(name: str, settings: Finetune, context: int) -> None:

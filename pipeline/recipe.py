@@ -34,6 +34,8 @@ class Corpus:
     """Share of each source in the corpus, by characters; the scarcest is used whole. Empty takes all of all."""
     text_column: str = "text"
     """The column that holds the text in tabular sources."""
+    skip_bad_rows: int = 0
+    """Rows that cannot be read or hold no text are listed and passed over, so many of all sources at most."""
     megabytes: float = 0.0
     """Read at most this much text, in millions of characters, divided by the weights; 0 reads all of it."""
     minimum_characters: int = 100

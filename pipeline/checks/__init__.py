@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.checks.aligning import check_dpo, check_grpo
 from pipeline.checks.model import check_model
+from pipeline.checks.numbers import check_numbers, check_ranges
 from pipeline.checks.refusal import require
 from pipeline.checks.tasks import check_task
 from pipeline.checks.training import check_pretraining
 from pipeline.checks.watching import check_watch
+from pipeline.errors import shown
 from pipeline.recipe import Recipe
+
+_NAME = re.compile(r"\w[\w.-]{0,199}")
 
 
 def check(recipe: Recipe) -> None:
@@ -17,6 +23,13 @@ def check(recipe: Recipe) -> None:
     Raises:
         GroundupError: naming the setting and what to do.
     """
+    check_numbers(recipe)
+    require(
+        _NAME.fullmatch(recipe.name) is not None,
+        "name",
+        f"'{shown(recipe.name)}' is no name of a directory",
+        "use letters, digits, '.', '-' and '_'",
+    )
     check_pretraining(recipe)
     check_watch(recipe.watch)
     for task, settings in recipe.tasks.items():
@@ -28,6 +41,12 @@ def check(recipe: Recipe) -> None:
         "held-out",
         f"{recipe.held_out} is no share",
         "use one between 0 and 0.9, such as 0.05",
+    )
+    require(
+        all(source.strip() for source in recipe.corpus.sources),
+        "corpus.sources",
+        "a source is empty",
+        "name a file, a directory, package:NAME or hub:OWNER/NAME",
     )
     require(
         0 <= recipe.corpus.near_duplicates < 1,
@@ -78,6 +97,7 @@ def check(recipe: Recipe) -> None:
         "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
     )
     check_model(recipe.model)
+    check_ranges(recipe)
     trains = recipe.pretrain.steps > 0 or not recipe.model.start
     require(
         bool(recipe.corpus.sources) or not trains,

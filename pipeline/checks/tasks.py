@@ -6,6 +6,7 @@ from pipeline.checks.adapters import check_adapter
 from pipeline.checks.privacy import check_privacy
 from pipeline.checks.refusal import require
 from pipeline.checks.training import check_training
+from pipeline.errors import shown
 from pipeline.recipe import Finetune
 
 
@@ -55,6 +56,19 @@ def _check_classification(section: str, settings: Finetune) -> None:
         f"{section}.label-separator",
         "labels with nothing between them cannot be told apart",
         "use one such as ,",
+    )
+    names = settings.label_names
+    require(
+        all(name.strip() for name in names) and len(set(names)) == len(names),
+        f"{section}.label-names",
+        "a name is empty or there twice",
+        "give every label a name of its own",
+    )
+    require(
+        len(names) != 1 or settings.problem == "labels",
+        f"{section}.label-names",
+        f"'{shown(''.join(names))}' alone is nothing to choose from",
+        "name all labels, or none to read them from the data",
     )
     grades = settings.problem in ("grades", "ordinal")
     for name in ("label_names", "choose_threshold") if grades else ():

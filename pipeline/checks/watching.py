@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 from pipeline.checks.refusal import require
-from pipeline.errors import nearest
+from pipeline.errors import nearest, shown
 from pipeline.recipe import Watch
 
 
@@ -34,7 +34,7 @@ def _check_country(country: str) -> None:
     require(
         is_code,
         "watch.country",
-        f"'{country}' is no code of three letters",
+        f"'{shown(country)}' is no code of three letters",
         "use one such as FRA, USA or CHN",
     )
     if importlib.util.find_spec("codecarbon"):
@@ -59,7 +59,7 @@ def _check_trackers(names: tuple[str, ...]) -> None:
         require(
             name in INTEGRATION_TO_CALLBACK,
             "watch.report-to",
-            f"transformers knows no tracker '{name}'",
+            f"transformers knows no tracker '{shown(name)}'",
             nearest(name, INTEGRATION_TO_CALLBACK),
         )
         require(

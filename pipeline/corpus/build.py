@@ -21,7 +21,7 @@ from pipeline.corpus.assemble import TRAIN, VALIDATION, Assemble, Cut, shards
 from pipeline.corpus.contamination import write_contaminants
 from pipeline.corpus.datasheet import datasheet
 from pipeline.corpus.duplicates import FindDuplicates, FindRepeatedLines, duplicates, lines_to_cut
-from pipeline.corpus.intake import Intake, divided, plan_of
+from pipeline.corpus.intake import Intake, bad_rows, divided, plan_of
 from pipeline.corpus.layout import Layout, Plan, Settled, rows_of, tallied
 from pipeline.corpus.refine import Refine
 from pipeline.corpus.tally import Tally
@@ -29,6 +29,7 @@ from pipeline.errors import GroundupError
 from pipeline.executors import Step, run_step
 from pipeline.processes import say
 from pipeline.recipe import Corpus, Executor
+from pipeline.sources.tolerance import passed_over
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,10 @@ class Builder:
         """
         started = time.monotonic()
         parts = divided(self.settings)
-        self._run("intake", Intake(self.layout, parts, self.settings.text_column, self.seed), len(parts))
+        self._run("intake", Intake(self.layout, parts, self.settings, self.seed), len(parts))
+        most = self.settings.skip_bad_rows
+        for number, refusal in enumerate(bad_rows(self.layout, len(parts), most), start=1):
+            say(passed_over("corpus", number, most, refusal))
         plan = plan_of(self.layout, len(parts), self.seed)
         self.layout.write_plan(plan)
         self._run("refine", Refine(self.layout, self.settings), len(plan.chunks))

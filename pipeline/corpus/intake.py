@@ -11,12 +11,14 @@ import pyarrow
 
 from pipeline.artifacts import read_json, replacing, write_json
 from pipeline.corpus.layout import CHUNK_CHARACTERS, Chunk, Layout, Plan
+from pipeline.errors import GroundupError
 from pipeline.evaluate.split import position
 from pipeline.executors import Step
 from pipeline.recipe import Corpus
-from pipeline.sources import Row, bytes_of, parts, read
+from pipeline.sources import Row, bytes_of, parts, read_all
 from pipeline.sources.base import FILES, INSTALLED
-from pipeline.sources.columns import text_column
+from pipeline.sources.columns import is_empty, text_column
+from pipeline.sources.tolerance import tolerated
 
 FEW_TEXTS = 20
 """With fewer different texts, pieces of them are held out and not whole texts."""
@@ -72,9 +74,10 @@ def _together(sizes: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
 class Intake(Step):
     """Task n reads part n. What readers other packages have registered travels with the step."""
 
-    def __init__(self, layout: Layout, parts: Sequence[Part], column: str, seed: int) -> None:
+    def __init__(self, layout: Layout, parts: Sequence[Part], settings: Corpus, seed: int) -> None:
         super().__init__()
-        self.layout, self.column, self.seed = layout, column, seed
+        self.layout, self.seed = layout, seed
+        self.column, self.most_bad = settings.text_column, settings.skip_bad_rows
         self.readers = _foreign(INSTALLED), _foreign(FILES)
         write_json(layout.root / "parts.json", {"parts": [asdict(part) for part in parts]})
 
@@ -84,18 +87,25 @@ class Intake(Step):
         FILES.update(self.readers[1])
         part = Part(**read_json(self.layout.root / "parts.json")["parts"][task])
         places: set[float] = set()
-        files = []
-        for number, rows in enumerate(_chunks(self._rows(part, places))):
+        files: list[str] = []
+        bad: list[GroundupError] = []
+        for number, rows in enumerate(_chunks(self._rows(part, places, bad))):
             file = self.layout.root / "raw" / f"{task:06}-{number:06}.arrow"
             with replacing(file) as beside, pyarrow.ipc.new_file(beside, _RAW, options=_COMPRESSED) as writer:
                 writer.write_table(pyarrow.Table.from_pylist(rows, schema=_RAW))
             files.append(file.name)
-        report = {"files": files, "source": part.source, "places": sorted(places)}
+        report = {
+            "files": files,
+            "source": part.source,
+            "places": sorted(places),
+            "bad": [refusal.args for refusal in bad],
+        }
         write_json(self.layout.path("raw-report", task, ".json"), report)
 
-    def _rows(self, part: Part, places: set[float]) -> Iterator[dict[str, str]]:
+    def _rows(self, part: Part, places: set[float], bad: list[GroundupError]) -> Iterator[dict[str, str]]:
         room = part.characters
-        for row in itertools.chain.from_iterable(map(read, part.specs)):
+        rows = itertools.chain.from_iterable(map(read_all, part.specs))
+        for row in tolerated(rows, self.most_bad, lambda row: raw_text(row, self.column), bad.append):
             text = raw_text(row, self.column)
             if text and len(places) < FEW_TEXTS:
                 places.add(position(row.group or text, self.seed))
@@ -123,8 +133,8 @@ def raw_text(row: Row, name: str) -> str:
     Raises:
         GroundupError: when the column is not there, or holds no text.
     """
-    is_empty = name in row.values and not str(row.values[name] or "").strip()
-    return "" if is_empty else text_column(row, name, "text-column")
+    holds_nothing = name in row.values and is_empty(row.values[name])
+    return "" if holds_nothing else text_column(row, name, "text-column")
 
 
 def _chunks(rows: Iterator[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
@@ -146,6 +156,19 @@ def plan_of(layout: Layout, parts: int, seed: int) -> Plan:
     chunks = tuple(Chunk(file, report["source"]) for report in reports for file in report["files"])
     places = {place for report in reports for place in report["places"]}
     return Plan(chunks, len(places) < FEW_TEXTS, seed)
+
+
+def bad_rows(layout: Layout, parts: int, most: int) -> list[GroundupError]:
+    """What the intake has passed over, in the order of the sources.
+
+    Raises:
+        GroundupError: the first one beyond what is tolerated of all together; a task knows its own alone.
+    """
+    reports = [read_json(layout.path("raw-report", task, ".json")) for task in range(parts)]
+    bad = [GroundupError(*said) for report in reports for said in report["bad"]]
+    if len(bad) > most:
+        raise bad[most]
+    return bad
 
 
 def raw_rows(layout: Layout, chunk: Chunk) -> Iterator[dict[str, str]]:

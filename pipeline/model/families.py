@@ -7,7 +7,7 @@ import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import GroundupError, first_line, nearest
+from pipeline.errors import GroundupError, first_line, nearest, shown
 from pipeline.model.dial import HEAD, Shape, layer_parameters, shape_of
 from pipeline.recipe import Model
 
@@ -53,7 +53,7 @@ def check_family(settings: Model) -> None:
     if family not in CONFIG_MAPPING or CONFIG_MAPPING[family] not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise GroundupError(
             "--model.family",
-            f"transformers has no causal language model '{family}'",
+            f"transformers has no causal language model '{shown(family)}'",
             nearest(family, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
         )
     if fault := _fault(family):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, first_line, nearest, refuse_surrogates, shown
 
 _ROLES = {
     "system": "system",
@@ -80,7 +80,7 @@ def read_tools(value: Any, place: str) -> str:
         raise GroundupError(
             f"{place} tools", "they are no list of objects", "give a JSON schema for each tool"
         )
-    return json.dumps(tools, ensure_ascii=False)
+    return _written(tools, f"{place} tools")
 
 
 def exchanges(messages: Sequence[Message]) -> Iterator[list[Message]]:
@@ -107,15 +107,16 @@ def _message(entry: Any, where: str) -> Message:
     if not isinstance(entry, Mapping):
         raise GroundupError(where, "it is no object", 'write {"role": "user", "content": "…"}')
     role, content = entry.get("role", entry.get("from")), entry.get("content", entry.get("value"))
-    if role not in _ROLES:
+    if not isinstance(role, str) or role not in _ROLES:
         raise GroundupError(
             where,
-            f"the role '{role}' is unknown ({nearest(str(role), _ROLES)})",
+            f"the role '{shown(role)}' is unknown ({nearest(str(role), _ROLES)})",
             "use system, user, assistant or tool",
         )
     calls = _calls(entry["tool_calls"], where) if entry.get("tool_calls") else ""
     if not isinstance(content, str) and not (content is None and calls):
         raise GroundupError(where, "its content is no text", "give every message its text as 'content'")
+    refuse_surrogates(content or "", where)
     message = {"role": _ROLES[role], "content": content or ""}
     return {**message, "tool_calls": calls} if calls else message
 
@@ -135,11 +136,21 @@ def _calls(value: Any, where: str) -> str:
         given = {"name": function["name"], "arguments": arguments}
         identity = {"id": call["id"]} if isinstance(call.get("id"), str) else {}
         read.append({**identity, "type": "function", "function": given})
-    return json.dumps(read, ensure_ascii=False)
+    return _written(read, where)
 
 
 def _parsed(text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
-        raise GroundupError(where, f"it is no JSON ({error})", "mend it") from error
+    except (ValueError, RecursionError) as error:
+        raise GroundupError(where, f"it is no JSON ({first_line(error)[:80]})", "mend it") from error
+
+
+def _written(value: Any, where: str) -> str:
+    """As JSON, which Parquet may hold more than."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GroundupError(where, f"it is no JSON ({first_line(error)[:80]})", "mend it") from error
+    refuse_surrogates(text, where)
+    return text

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, first_line
 from pipeline.sources.opening import COMPRESSED
 
 
@@ -141,7 +141,10 @@ def package_root(name: str) -> Path:
     Raises:
         GroundupError: when it is not installed.
     """
-    found = importlib.util.find_spec(name)
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # no name of a package, or the one around it is not there
+        found = None
     if found is None or not found.submodule_search_locations:
         raise GroundupError(
             f"package:{name}",
@@ -152,6 +155,14 @@ def package_root(name: str) -> Path:
 
 
 def package_files(rest: str) -> list[Path]:
-    """Files of an installed package that match ``IMPORT_NAME/GLOB``."""
+    """Files of an installed package that match ``IMPORT_NAME/GLOB``.
+
+    Raises:
+        GroundupError: when it is not installed, or the pattern is none.
+    """
     name, _, pattern = rest.partition("/")
-    return sorted(path for path in package_root(name).glob(pattern or "**/*") if path.is_file())
+    try:
+        return sorted(path for path in package_root(name).glob(pattern or "**/*") if path.is_file())
+    except (NotImplementedError, ValueError) as error:
+        what, remedy = f"its pattern is none ({first_line(error)})", "write package:NAME/GLOB, such as *.csv"
+        raise GroundupError(f"package:{rest}", what, remedy) from None

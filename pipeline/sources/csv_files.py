@@ -8,11 +8,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import GroundupError, first_line
+from pipeline.errors import GroundupError, first_line, shown
 from pipeline.sources.base import Row, reads_files
 from pipeline.sources.opening import decoded_lines
 
 csv.field_size_limit(sys.maxsize)  # long documents in one field are usual here
+
+_SEPARATORS = ",;\t"
 
 
 @reads_files(".csv", ".tsv", compressed=True)
@@ -23,28 +25,59 @@ def read_csv(path: Path) -> Iterator[Row]:
     """
     lines = decoded_lines(path)
     header = next(lines, "")
-    if not header.strip():
-        if any(line.strip() for line in lines):
+    if not header.strip(_SEPARATORS + "\r\n "):
+        if header.strip() or any(line.strip() for line in lines):
             raise GroundupError(f"{path} line 1", "there is no header", "begin with the names of the columns")
         return
-    separator = max(",;\t", key=header.count)
+    separator = max(_SEPARATORS, key=header.count)
     if separator == "\t":
         lines = _with_plain_quotes(lines, header.count("\t") + 1)
     reader = csv.reader(itertools.chain([header], lines), delimiter=separator, strict=True)
+    begins = 1
     try:
         names = next(reader)
+        _refuse_doubled(names, path)
+        begins = reader.line_num + 1
         for fields in reader:
-            if len(fields) == len(names):
-                yield Row(dict(zip(names, fields, strict=True)), f"{path} line {reader.line_num}")
-            elif fields:  # an empty line has none
-                place = f"{path} line {reader.line_num}"
-                what = f"the row has not the {len(names)} fields of the header"
-                remedy = "quote fields that hold the separator, or complete the row"
-                yield Row({}, place, refusal=GroundupError(place, what, remedy))
+            if fields:  # an empty line has none
+                yield _row(names, fields, f"{path} line {reader.line_num}")
+            begins = reader.line_num + 1
     except csv.Error as error:
-        raise GroundupError(
-            f"{path} line {reader.line_num}", f"invalid CSV ({first_line(error)})", "mend the quotes"
-        ) from None
+        raise _invalid(f"{path} line {reader.line_num}", error, begins) from None
+
+
+def _row(names: list[str], fields: list[str], place: str) -> Row:
+    """A row, or why it is none."""
+    if len(fields) != len(names):
+        what = f"the row has not the {len(names)} fields of the header"
+        remedy = "quote fields that hold the separator, or complete the row"
+    elif fields == names and len(names) > 1:
+        what, remedy = "the header stands here again", "delete the line"
+    else:
+        return Row(dict(zip(names, fields, strict=True)), place)
+    return Row({}, place, refusal=GroundupError(place, what, remedy))
+
+
+def _refuse_doubled(names: list[str], path: Path) -> None:
+    """Of two columns with one name nobody could say which is meant."""
+    for name in names:
+        if name.strip() and names.count(name) > 1:
+            what = f"the header names the column '{shown(name)}' twice"
+            raise GroundupError(f"{path} line 1", what, "rename one of the two, or take it away")
+
+
+def _invalid(place: str, error: csv.Error, begins: int) -> GroundupError:
+    said = first_line(error)
+    if "unexpected end" in said:
+        what = f"a quote is not closed in the row that begins with line {begins}"
+        return GroundupError(place, f"invalid CSV ({what})", "mend the quotes")
+    if "new-line character" in said:
+        what, remedy = (
+            "a line ends with a carriage return alone",
+            "save it with line feeds at the ends of lines",
+        )
+        return GroundupError(place, f"invalid CSV ({what})", remedy)
+    return GroundupError(place, f"invalid CSV ({said})", "mend the quotes")
 
 
 def _with_plain_quotes(lines: Iterator[str], columns: int) -> Iterator[str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, first_line, nearest, refuse_surrogates, shown
 from pipeline.sources.base import Row, reads_files
 from pipeline.sources.opening import decoded_lines
+
+_MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+"""How JSON writes a surrogate, which is text in pairs alone."""
 
 
 @reads_files(".jsonl", ".ndjson", compressed=True)
@@ -29,11 +33,7 @@ def read_json(path: Path) -> Iterator[Row]:
         return
     text = "".join(itertools.chain(start, lines))
     if text.strip():
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise _invalid(f"{path} line {error.lineno}", error) from None
-        yield from _document(path, document)
+        yield from _document(path, _parsed(text, str(path), lines=True))
 
 
 def _up_to_second(lines: Iterator[str]) -> list[str]:
@@ -53,9 +53,9 @@ def _are_rows(start: list[str]) -> bool:
     if len(written) < 2:
         return False
     try:
-        return isinstance(json.loads(written[0]), Mapping)
-    except json.JSONDecodeError:
-        return False
+        return isinstance(_parsed(written[0], ""), Mapping)
+    except GroundupError as refusal:  # an object nevertheless, but for what is in it
+        return not isinstance(refusal.__cause__, json.JSONDecodeError)
 
 
 def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:
@@ -68,11 +68,37 @@ def _lines(path: Path, lines: Iterator[str]) -> Iterator[Row]:
                 yield Row({}, place, refusal=refusal)
 
 
-def _parsed(line: str, place: str) -> Any:
+def _parsed(text: str, place: str, lines: bool = False) -> Any:
+    """The value of a text, which may have ``lines`` of its own.
+
+    Raises:
+        GroundupError: for what is no JSON, what Python cannot hold, a key that an object has twice, and half a
+            surrogate pair.
+    """
     try:
-        return json.loads(line)
+        value = json.loads(text, object_pairs_hook=_unique)
+        if _MAYBE_HALF.search(text):
+            refuse_surrogates(json.dumps(value, ensure_ascii=False), place)
+        return value
     except json.JSONDecodeError as error:
-        raise _invalid(place, error) from None
+        where = f"{place} line {error.lineno}" if lines else place
+        what = f"invalid JSON ({error.msg} at column {error.colno})"
+        raise GroundupError(where, what, "mend or delete the line") from error
+    except RecursionError as error:
+        what, remedy = "the JSON is nested too deeply", "write every row as one flat object"
+        raise GroundupError(place, what, remedy) from error
+    except ValueError as error:  # a doubled key, or a number of thousands of digits
+        raise GroundupError(place, f"invalid JSON ({first_line(error)[:80]})", "mend the row") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key '{shown(doubled)}' is there twice")
+    return values
 
 
 def _document(path: Path, document: Any) -> Iterator[Row]:
@@ -138,9 +164,3 @@ def _object(values: Any, place: str) -> Mapping[str, Any]:
             place, f"it is a {type(values).__name__} and no object", 'write every row as {"column": value}'
         )
     return values
-
-
-def _invalid(place: str, error: json.JSONDecodeError) -> GroundupError:
-    return GroundupError(
-        place, f"invalid JSON ({error.msg} at column {error.colno})", "mend or delete the line"
-    )

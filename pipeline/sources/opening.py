@@ -23,7 +23,8 @@ COMPRESSED = (".gz", ".zst")
 _BUFFER = 256 * 1024
 _COMPRESSED_PIECE = 16 * 1024
 """Decompressed at a time: a piece that unpacks to very much is still small."""
-_MARKS_OF_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""Byte order marks of what is not UTF-8, the longer ones first."""
 
 
 @contextmanager
@@ -127,10 +128,11 @@ def _rest_of_character(file: io.BufferedReader) -> bytes:
 
 
 def _no_text(path: Path, number: int, line: bytes, byte: int) -> GroundupError:
-    if number == 1 and line.startswith(_MARKS_OF_UTF16):
+    marked = [name for mark, name in _MARKS.items() if number == 1 and line.startswith(mark)]
+    if marked:
         what, remedy = (
-            "it is UTF-16 and not UTF-8",
-            "save it as UTF-8, for example with iconv -f UTF-16 -t UTF-8",
+            f"it is {marked[0]} and not UTF-8",
+            f"save it as UTF-8, for example with iconv -f {marked[0]} -t UTF-8",
         )
     elif line[byte] == 0:
         what, remedy = (

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import GroundupError, first_line
+from pipeline.errors import GroundupError, first_line, shown
 from pipeline.sources.base import Row, reads_files
 
 _BATCH_BYTES = 4_000_000
@@ -23,15 +23,42 @@ def read_parquet(path: Path) -> Iterator[Row]:
 
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path, buffer_size=_PIECE, pre_buffer=False) as file:
+        with pyarrow.parquet.ParquetFile(
+            path, buffer_size=_PIECE, pre_buffer=False, page_checksum_verification=True
+        ) as file:
+            _refuse_doubled(file.schema_arrow.names, path)
             for batch in file.iter_batches(batch_size=_rows_at_a_time(file.metadata)):
-                for values in batch.to_pylist():
-                    number += 1
-                    yield Row(values, f"{path} row {number}")
+                yield from _rows(batch, path, number)
+                number += batch.num_rows
     except (pyarrow.ArrowException, OSError) as error:
         raise GroundupError(
             str(path), f"invalid Parquet ({first_line(error)})", "write the file again"
         ) from None
+
+
+def _rows(batch: Any, path: Path, before: int) -> Iterator[Row]:
+    """Rows of a batch; where a value cannot be held, such as text that is not UTF-8, its row is none."""
+    try:
+        rows = batch.to_pylist()
+    except (ValueError, OverflowError) as error:
+        if batch.num_rows == 1:
+            place = f"{path} row {before + 1}"
+            what, remedy = f"a value cannot be read ({first_line(error)})", "mend the row, or delete it"
+            yield Row({}, place, refusal=GroundupError(place, what, remedy))
+            return
+        for number in range(batch.num_rows):
+            yield from _rows(batch.slice(number, 1), path, before + number)
+        return
+    for number, values in enumerate(rows, start=before + 1):
+        yield Row(values, f"{path} row {number}")
+
+
+def _refuse_doubled(names: list[str], path: Path) -> None:
+    """Of two columns with one name nobody could say which is meant."""
+    for name in names:
+        if names.count(name) > 1:
+            what = f"the schema names the column '{shown(name)}' twice"
+            raise GroundupError(str(path), what, "rename one of the two, or take it away")
 
 
 def _rows_at_a_time(metadata: Any) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, nearest, refuse_surrogates
 from pipeline.sources.base import (
     BESIDE,
     FILES,
@@ -133,6 +133,8 @@ def _licensed(rows: Iterator[Row], spec: str) -> Iterator[Row]:
 
 def _files(spec: str) -> list[Path]:
     """Files of a spec, all of formats that can be read."""
+    if not spec.strip():
+        raise GroundupError(f"'{spec}'", "it names no file", "give the path of a file or a directory")
     if spec.startswith("package:"):
         files = package_files(spec.removeprefix("package:"))
     elif Path(spec).exists():
@@ -144,6 +146,7 @@ def _files(spec: str) -> list[Path]:
     if not files:
         raise GroundupError(spec, "no readable file there", f"give files that end in {formats()}")
     for file in files:
+        refuse_surrogates(str(file), ascii(str(file)))
         suffix = suffix_of(file)
         if suffix in MISSING:
             raise GroundupError(str(file), f"nothing is installed that reads '{suffix}'", MISSING[suffix])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def open_catalogue(path: Path) -> Any:
             f"byte {error.start + 1} is not {error.encoding}",
             "save the catalogue as UTF-8 and say so in its header",
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LookupError, struct.error) as error:
         raise GroundupError(
             str(path), f"invalid catalogue ({first_line(error)})", "check it with msgfmt -c"
         ) from None

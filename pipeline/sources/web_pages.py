@@ -61,11 +61,14 @@ def read_warc(path: Path) -> Iterator[Row]:
     from warcio.archiveiterator import ArchiveIterator
     from warcio.exceptions import ArchiveLoadFailed
 
+    class Quiet(ArchiveIterator):
+        INC_RECORD = ""  # its warning of a record that no new line follows
+
     _require_extractor(path)
     number = 0
     with opened(path) as file:
         try:
-            for number, record in enumerate(ArchiveIterator(file, no_record_parse=True), start=1):
+            for number, record in enumerate(Quiet(file, no_record_parse=True), start=1):
                 yield from _pages_of_record(record, f"{path} record {number}")
                 _require_whole(record, f"{path} record {number}")
         except ArchiveLoadFailed as error:
@@ -78,7 +81,12 @@ def _require_extractor(path: Path) -> None:
         importlib.import_module("trafilatura")
     except ImportError as error:
         raise GroundupError(str(path), f"trafilatura does not run ({first_line(error)})", _REMEDY) from None
-    for library in ("trafilatura", "htmldate", "courlan"):  # a word on every page without text is too many
+    for library in (
+        "trafilatura",
+        "htmldate",
+        "courlan",
+        "warcio",
+    ):  # a word on every page without text is too many
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,8 @@ from pipeline.errors import GroundupError
 from pipeline.evaluate.split import normal, position
 from pipeline.processes import say
 from pipeline.recipe import Finetune
-from pipeline.sources import Row, read_all, read_splits, sound
+from pipeline.sources import Row, read_all, read_splits
+from pipeline.sources.tolerance import passed_over, tolerated
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example, Task
 
@@ -77,21 +79,12 @@ def usable(rows: Iterable[Row], task: Task) -> Iterator[Row]:
     Raises:
         GroundupError: at the first one beyond them.
     """
-    most = task.settings.skip_bad_rows
-    if not most:
-        yield from sound(rows)
-        return
-    passed = 0
-    for row in rows:
-        try:
-            list(task.examples(sound([row])))
-        except GroundupError as refusal:
-            passed += 1
-            if passed > most:
-                raise
-            say(f"{task.name}: passed over, {passed} of at most {most}: {refusal}")
-            continue
-        yield row
+    most, numbers = task.settings.skip_bad_rows, itertools.count(1)
+
+    def tell(refusal: GroundupError) -> None:
+        say(passed_over(task.name, next(numbers), most, refusal))
+
+    return tolerated(rows, most, lambda row: list(task.examples([row])), tell)
 
 
 def held_out_texts(tasks: Mapping[str, Finetune], share: float, seed: int) -> Iterator[str]:

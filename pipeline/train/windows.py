@@ -22,8 +22,10 @@ from pipeline.corpus.intake import raw_text
 from pipeline.corpus.refine import refine
 from pipeline.errors import GroundupError
 from pipeline.evaluate.split import is_held_out
+from pipeline.processes import say
 from pipeline.recipe import Corpus, Stream
-from pipeline.sources import Row, read
+from pipeline.sources import Row, read_all
+from pipeline.sources.tolerance import passed_over, tolerated
 from pipeline.tokenizer.encode import encode_texts
 from pipeline.tokenizer.shards import Shard, ends_of, token_type, write_shard
 from pipeline.train.packing import packed
@@ -83,6 +85,17 @@ class Text:
         behind = [given / weight for given, weight in zip(place.tokens, weights, strict=True)]
         return behind.index(min(behind))
 
+    def rows(self, source: str) -> Iterator[Row]:
+        """Rows of a source that can be read, from its beginning; the corpus says how many others are passed over."""
+        column, most = self.corpus.text_column, self.corpus.skip_bad_rows
+        heard = itertools.count(1)
+        return tolerated(
+            read_all(source),
+            most,
+            lambda row: raw_text(row, column),
+            lambda refusal: say(passed_over("stream", next(heard), most, refusal)),
+        )
+
     def documents(self, row: Row) -> Iterator[str]:
         """The clean documents of one row that may be trained on."""
         raw = raw_text(row, self.corpus.text_column)
@@ -99,7 +112,7 @@ class Reader:
     def __init__(self, text: Text, place: Place) -> None:
         self.text, self.place = text, place
         self.rows: list[Iterator[Row]] = [
-            itertools.islice(read(source), done, None)
+            itertools.islice(text.rows(source), done, None)
             for source, done in zip(text.settings.sources, place.rows, strict=True)
         ]
 
@@ -125,7 +138,7 @@ class Reader:
                 f"none of its {done} rows holds a text to train on",
                 "give more text, or drop less of it",
             )
-        self.rows[source] = read(name)
+        self.rows[source] = self.text.rows(name)
         self._move(source, rows=0, passes=self.place.passes[source] + 1)
         return source, found
 

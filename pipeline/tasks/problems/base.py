@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -92,9 +93,10 @@ def in_order(labels: Sequence[str] | set[str] | Mapping[str, Any]) -> list[str]:
 
     def place(label: str) -> tuple[bool, float, str]:
         try:
-            return False, float(label), label
+            number = float(label)
         except ValueError:
-            return True, 0.0, label
+            number = math.nan
+        return (False, number, label) if math.isfinite(number) else (True, 0.0, label)
 
     return sorted(labels, key=place)
 

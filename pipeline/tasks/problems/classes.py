@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, listed, shown
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
@@ -32,7 +33,7 @@ class Classes(Problem):
         if len(counts) < 2:
             raise GroundupError(
                 where,
-                f"all {len(train)} training rows have the label '{next(iter(counts))}'",
+                f"all {len(train)} training rows have the label '{shown(next(iter(counts)))}'",
                 "give rows of at least two classes",
             )
         refuse_many(len(counts), len(train), where, self.settings.label_column)
@@ -46,8 +47,8 @@ class Classes(Problem):
             if example.fields["label"] not in counts:
                 raise GroundupError(
                     example.place,
-                    f"the label '{example.fields['label']}' is outside the set of the training part "
-                    f"({', '.join(in_order(counts))})",
+                    f"the label '{shown(example.fields['label'])}' is outside the set of the training part "
+                    f"({listed(in_order(counts))})",
                     "mend the row, or add rows of this class",
                 )
 
@@ -192,7 +193,6 @@ def _weighted(logits: Any, labels: Any, weights: Sequence[float]) -> Any:
 
 def _is_number(name: str) -> bool:
     try:
-        float(name)
+        return math.isfinite(float(name))
     except ValueError:
         return False
-    return True

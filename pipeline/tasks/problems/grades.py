@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, shown
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Problem, named, texts_of
@@ -25,12 +25,12 @@ class Grades(Problem):
         """A number."""
         try:
             grade = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             grade = math.nan
         if not math.isfinite(grade):
             raise GroundupError(
                 place,
-                f"the grade '{value}' is no number",
+                f"the grade '{shown(value)}' is no number",
                 "give numbers as grades, or leave --finetune.problem at classes",
             )
         return grade

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, listed
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
@@ -34,7 +34,7 @@ class Labels(Problem):
         if not any(0 < count < len(train) for count in counts.values()):
             raise GroundupError(
                 self.settings.data,
-                f"all {len(train)} training rows have the same labels ({', '.join(in_order(counts)) or 'none'})",
+                f"all {len(train)} training rows have the same labels ({listed(in_order(counts)) or 'none'})",
                 "give rows with different ones",
             )
         refuse_many(len(counts), len(train), self.settings.data, self.settings.label_column)

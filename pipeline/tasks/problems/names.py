@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import GroundupError, nearest
+from pipeline.errors import GroundupError, listed, nearest, shown
 
 MOST_CLASSES = 200
 
@@ -19,15 +20,17 @@ def class_name(value: Any, names: Sequence[str], place: str) -> str:
     if not isinstance(value, str | int | float):
         kind = type(value).__name__
         raise GroundupError(place, f"the label is a {kind}", "use names or numbers as labels")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise GroundupError(place, f"the label is {value:g}", "use names or numbers as labels")
     label = f"{value:g}" if isinstance(value, float) else str(value).strip().removesuffix(".0")
     if not names or label in names:
         return label
     if label.isdecimal() and int(label) < len(names):
         return names[int(label)]
-    known = f"{nearest(label, names)}; the labels are {', '.join(names)}"
+    known = f"{nearest(label, names)}; the labels are {listed(names)}"
     raise GroundupError(
         place,
-        f"the label '{label}' is outside the set ({known})",
+        f"the label '{shown(label)}' is outside the set ({known})",
         "mend the row, or name all labels with --finetune.label-names",
     )
 
