@@ -23,6 +23,7 @@ from huggingface_hub.utils import parse_ratelimit_headers
 from pipeline.errors import GroundupError, first_line
 from pipeline.hub.limits import set_limits
 from pipeline.processes import say
+from pipeline.redaction import redacted
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ def patiently(ask: Callable[[], T]) -> T:
             if not _may_pass(error) or (nobody and number >= _UNREACHED):
                 raise
             seconds = _named_wait(error, wait)
-            say(f"the Hub: {_symptom(error)}; it is asked again in {seconds:.0f} s")
+            say(redacted(f"the Hub: {_symptom(error)}; it is asked again in {seconds:.0f} s"))
             time.sleep(seconds)
     return ask()
 

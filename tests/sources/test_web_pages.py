@@ -145,3 +145,17 @@ def test_without_the_library_a_page_is_refused_and_a_directory_read(tmp_path: Pa
     assert error.endswith(
         "nothing is installed that reads '.html.gz'; install what reads it with pip install 'groundup[web]'"
     )
+
+
+@needs_library
+@pytest.mark.parametrize("kind", ["", '<?xml version="1.0"?>'])
+def test_entities_of_a_page_are_neither_followed_nor_expanded(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret.txt").write_text("the secret of this machine")
+    grows = "".join(f'<!ENTITY a{n + 1} "{f"&a{n};" * 10}">' for n in range(9))
+    declared = f'<!ENTITY a0 "boom"><!ENTITY file SYSTEM "file://{tmp_path}/secret.txt">{grows}'
+    page = _page("Ann", "<p>&file; and &a9; stand here in a sentence that is long enough.</p>").decode()
+    (tmp_path / "page.html").write_text(f"{kind}<!DOCTYPE html [{declared}]>{page}")
+    (row,) = read(str(tmp_path / "page.html"))
+    text = str(row.values["text"])
+    assert "The story of Ann" in text and "stand here in a sentence" in text
+    assert "secret of this machine" not in text and text.count("boom") <= 1 and len(text) < 5000
