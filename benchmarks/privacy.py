@@ -1,9 +1,10 @@
 """What differential privacy costs and buys, on short reviews: benchmarks/results/privacy.json and docs/privacy.md.
 
-    .venv/bin/python -m benchmarks.privacy runs/quickstart/pretrain
+    .venv/bin/python -m benchmarks.privacy runs/quickstart/pretrain            # an hour on two quiet cores at most
+    .venv/bin/python -m benchmarks.privacy runs/quickstart/pretrain /tmp/kept  # goes on with what is finished there
 
-The pre-trained model is fine-tuned on the same reviews without privacy and with bounds on it, in the same settings, and
-membership inference attacks each.
+The pre-trained model is fine-tuned on the same reviews without privacy and with bounds on it, and membership inference
+attacks each.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipeline.artifacts import read_json, write_json
 from pipeline.checks import check
 from pipeline.inference.membership import measure_membership
 from pipeline.provenance import describe_hardware, hardware
-from pipeline.recipe import Finetune, Model, Pretrain, Privacy, Recipe
+from pipeline.recipe import Adapter, AdapterKind, Finetune, Model, Pretrain, Privacy, Recipe
 from pipeline.report.membership import attacked
 from pipeline.report.tables import interval, number
 from pipeline.sources import read_splits
@@ -30,7 +31,8 @@ from pipeline.stages import Run
 
 RESULTS = ROOT / "benchmarks" / "results" / "privacy.json"
 PAGE = ROOT / "docs" / "privacy.md"
-EPSILONS = (0.0, 8.0, 3.0)
+TRAININGS: tuple[tuple[float, AdapterKind], ...] = ((0.0, "none"), (8.0, "none"))
+"""Epsilon, 0 being without privacy, and what is trained."""
 TRAIN, HELD_OUT, LONGEST = 4500, 1500, 250
 """Reviews of either part, a tenth of the first for validation; their characters at most."""
 SETTINGS = Finetune(
@@ -38,9 +40,9 @@ SETTINGS = Finetune(
     passes=4,
     global_batch=128,
     micro_batch=64,
-    learning_rate=1e-3,
     from_scratch=False,
 )
+_RATES: dict[AdapterKind, float] = {"none": 1e-3, "lora": 3e-3}
 
 
 def write_reviews(place: Path, seed: int = 0) -> tuple[Path, Path]:
@@ -59,16 +61,18 @@ def write_reviews(place: Path, seed: int = 0) -> tuple[Path, Path]:
 def measure(start: Path, place: Path) -> Iterator[dict[str, Any]]:
     """Metrics, intervals and attacks of each training."""
     train, held_out = write_reviews(place)
-    for epsilon in EPSILONS:
+    for epsilon, adapter in TRAININGS:
         settings = replace(
             SETTINGS,
             data=str(train),
             eval_data=str(held_out),
             model=str(start),
             privacy=Privacy(epsilon=epsilon),
+            adapter=Adapter(kind=adapter),
+            learning_rate=_RATES[adapter],
         )
         recipe = Recipe(
-            name=f"epsilon-{epsilon:g}",
+            name=f"epsilon-{epsilon:g}" + ("" if adapter == "none" else f"-{adapter}"),
             model=Model(start=str(start)),
             pretrain=Pretrain(steps=0),
             tasks={"sentiment": settings},
@@ -78,6 +82,7 @@ def measure(start: Path, place: Path) -> Iterator[dict[str, Any]]:
         made = run.finish("finetune/sentiment")
         found = measure_membership(run, "sentiment")
         yield {
+            "trained": "all weights" if adapter == "none" else adapter,
             "metrics": made.metrics(),
             "accuracy": interval(made.details()["model"], "accuracy"),
             "attacks": attacked(found),
@@ -94,7 +99,8 @@ def write_page(results: dict[str, Any]) -> None:
     ]
     for training in trainings:
         model, attacks = training["metrics"]["model"], training["attacks"]
-        name = f"ε = {model['epsilon']:.2f}" if "epsilon" in model else "no privacy"
+        bound = f"ε = {model['epsilon']:.2f}" if "epsilon" in model else "no privacy"
+        name = f"{bound}, {training['trained']}"
         aucs = [f"{row[1]} ({row[2]})" for row in attacks]
         told = [number(model["accuracy"]), training["accuracy"], *aucs, attacks[1][3]]
         rows.append(f"| {' | '.join([name, *told, format(model['seconds'] / 60, '.1f')])} |")
@@ -111,14 +117,14 @@ def write_page(results: dict[str, Any]) -> None:
     )
 
 
-def main(start: str) -> None:
+def main(start: str, kept: str = "") -> None:
     """Measure, write down and print."""
     with tempfile.TemporaryDirectory() as place:
-        trainings = list(measure(Path(start).absolute(), Path(place)))
+        trainings = list(measure(Path(start).absolute(), Path(kept or place)))
     write_json(RESULTS, {"machine": describe_hardware(hardware()), "trainings": trainings})
     write_page(read_json(RESULTS))
     print(RESULTS.read_text("utf-8"))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

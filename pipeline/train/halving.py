@@ -19,7 +19,7 @@ REMEDY = (
 )
 """What helps where halving does not."""
 _PARTS = "parts.json"
-_SHARED = ("logits_to_keep", "counts")
+_SHARED = ("logits_to_keep",)
 """What a micro-batch holds that is not by the row."""
 
 

@@ -116,7 +116,7 @@ class PoissonBatches(Dataset):
 
 
 class PadDrawn:
-    """Collate an item of ``PoissonBatches``; an empty one is some feature that counts 0, ``counts`` says which.
+    """Collate an item of ``PoissonBatches``; an empty one is some feature that counts 0 in ``counts``, ``(batch,)``.
 
     Args:
         pad: of micro-batches that are not empty.
@@ -129,5 +129,5 @@ class PadDrawn:
     def __call__(self, items: Iterable[list[Feature]]) -> Any:
         (features,) = items
         batch: Any = self.pad([features or [self.stand_in]])
-        batch["counts"] = torch.tensor(float(bool(features)))
+        batch["counts"] = torch.full((max(1, len(features)),), float(bool(features)))
         return batch

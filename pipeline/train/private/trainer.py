@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from pipeline.errors import GroundupError
 from pipeline.recipe import Finetune
@@ -75,7 +75,7 @@ class PrivateTrainer(MeteredTrainer):
     ) -> tuple[list[Any], torch.Tensor | int | None]:
         """The micro-batches of a step, whose examples are counted."""
         batches, items = super().get_batch_samples(epoch_iterator, num_batches, device)
-        self.drawn = sum(int(batch["counts"]) * len(batch["input_ids"]) for batch in batches)
+        self.drawn = sum(int(batch["counts"].sum()) for batch in batches)
         return batches, items
 
     def compute_loss(
@@ -90,7 +90,7 @@ class PrivateTrainer(MeteredTrainer):
         counts = inputs.pop("counts")
         if self.gives_positions:
             inputs["position_ids"] = positions(inputs["input_ids"])
-        return self._by_example(model, inputs).sum() * counts
+        return (self._by_example(model, inputs) * counts).sum()
 
     def _by_example(self, model: nn.Module, inputs: Any) -> torch.Tensor:
         read = {name: value for name, value in inputs.items() if name not in TARGETS}
@@ -98,8 +98,22 @@ class PrivateTrainer(MeteredTrainer):
             read["use_cache"] = False
         return example_losses(model(**read), inputs, self.model.config, self.loss)
 
-    def training_step(self, *arguments: Any, **options: Any) -> torch.Tensor:
-        loss = super().training_step(*arguments, **options)
+    def training_step(
+        self, model: nn.Module, inputs: Any, num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """The Trainer's own: no pass is taken twice or in parts, since its examples would then count twice.
+
+        Raises:
+            GroundupError: when memory runs out.
+        """
+        try:
+            loss = Trainer.training_step(self, model, inputs, num_items_in_batch)
+        except torch.OutOfMemoryError as error:
+            raise GroundupError(
+                "--finetune.micro-batch",
+                f"memory ran out with the gradients of {len(inputs['input_ids'])} examples",
+                "use a smaller one, the global batch stays; or train less, with --finetune.adapter.kind lora",
+            ) from error
         if (
             not self.accelerator.sync_gradients
         ):  # others of this step are to come: clip, and keep their sum alone
@@ -108,14 +122,6 @@ class PrivateTrainer(MeteredTrainer):
             optimizer.step()
             optimizer.zero_grad()
         return loss / max(1, self.drawn)
-
-    def _halve(self, rows: int) -> None:
-        """Refuse: what was clipped of this step is in its sum already, and would be taken again."""
-        raise GroundupError(
-            "private training",
-            f"memory ran out with gradients of {rows} examples at once",
-            "use a smaller --micro-batch; the global batch and the bound stay",
-        )
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Without the norm of a gradient that the step did not use."""
