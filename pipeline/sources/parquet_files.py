@@ -30,7 +30,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=_rows_at_a_time(file.metadata)):
                 yield from _rows(batch, path, number)
                 number += batch.num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # names of columns may be no UTF-8
         raise GroundupError(
             str(path), f"invalid Parquet ({first_line(error)})", "write the file again"
         ) from None

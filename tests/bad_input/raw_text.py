@@ -61,6 +61,7 @@ CASES = [
         parquet([["x"], pyarrow.array([2**62], pyarrow.timestamp("us"))], ["text", "when"]),
         "row 1: a value cannot be read (date value out of range)",
     ),
+    Case("no name in Parquet", "a.parquet", _PARQUET.replace(b"text", b"\xecext"), "invalid Parquet"),
     Case("no page", "a.html", b"\0" * 99, "the file has no rows"),
     Case("archive cut", "a.warc", "WARC/1.0\r\nContent-Length: 99\r\n\r\nabc", "it ends inside this record"),
     Case("archive with a wrong length", "a.warc", "WARC/1.0\r\nContent-Length: x\r\n\r\nabc", "no rows"),
