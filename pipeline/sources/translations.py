@@ -82,6 +82,9 @@ def read_tmx(path: Path) -> Iterator[Row]:
                 "it declares entities, which may grow without end or read other files",
                 "write out what they stand for, and take the <!ENTITY …> declarations away",
             ) from None
+        except (LookupError, ValueError) as error:
+            what = f"its encoding cannot be read ({first_line(error)})"
+            raise GroundupError(str(path), what, "save it as UTF-8, and say so in its first line") from None
 
 
 def _unit(element: Element) -> dict[str, str]:

@@ -68,6 +68,12 @@ CASES = [
     Case("catalogue cut", "a.po", 'msgid "a"\nmsgstr', "invalid catalogue"),
     Case("compiled catalogue cut", "a.mo", b"\xde\x12\x04\x95", "invalid catalogue"),
     Case("memory cut", "a.tmx", "<tmx><body>", "line 1: invalid XML"),
+    Case(
+        "memory in Shift JIS",
+        "a.tmx",
+        '<?xml version="1.0" encoding="shift_jis"?><tmx/>',
+        "its encoding cannot",
+    ),
     Case("memory with entities", "a.tmx", '<!DOCTYPE t [<!ENTITY a "b">]><tmx/>', "it declares entities"),
 ]
 
