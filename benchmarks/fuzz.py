@@ -9,6 +9,7 @@ process of more than ``_BYTES``, counts as a crash. Each run draws other inputs;
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import resource
 import signal
@@ -58,7 +59,7 @@ def test_of(target: str, counts: Counter[str], inputs: int) -> Callable[[], None
 
 
 def fuzz(inputs: int, start: int) -> dict[str, dict[str, int]]:
-    """Draw inputs of every target.
+    """Draw inputs of every target, on all cores.
 
     Args:
         inputs: of all targets together, a few more or less.
@@ -67,24 +68,32 @@ def fuzz(inputs: int, start: int) -> dict[str, dict[str, int]]:
     Returns:
         By target, how many inputs were taken, refused, and ended in a crash: of each kind the first alone counts.
     """
+    each = inputs / sum(_SHARES.get(target, 1) for target in TARGETS)
+    jobs = [(target, round(each * _SHARES.get(target, 1)), start) for target in TARGETS]
+    with multiprocessing.get_context("spawn").Pool(initializer=_bounded) as pool:
+        return dict(pool.imap_unordered(_fuzzed, jobs))
+
+
+def _bounded() -> None:
     signal.signal(signal.SIGALRM, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (_BYTES, _BYTES))
-    each = inputs / sum(_SHARES.get(target, 1) for target in TARGETS)
-    found: dict[str, dict[str, int]] = {}
-    for target in TARGETS:
-        counts: Counter[str] = Counter()
-        left, crashes = round(each * _SHARES.get(target, 1)), 0
-        while left > 0:
-            test = test_of(target, counts, min(left, _AT_A_TIME))
-            left -= _AT_A_TIME
-            try:
-                seed(start + left)(test)()
-            except Exception as error:  # whatever it is, it is what is looked for
-                crashes += 1
-                print("".join([f"{target}: {error!r}\n", *getattr(error, "__notes__", [])]), flush=True)
-        found[target] = {"taken": counts["taken"], "refused": counts["refused"], "crashes": crashes}
-        print(target, found[target], flush=True)
-    return found
+
+
+def _fuzzed(job: tuple[str, int, int]) -> tuple[str, dict[str, int]]:
+    target, left, start = job
+    counts: Counter[str] = Counter()
+    crashes = 0
+    while left > 0:
+        test = test_of(target, counts, min(left, _AT_A_TIME))
+        left -= _AT_A_TIME
+        try:
+            seed(start + left)(test)()
+        except Exception as error:  # whatever it is, it is what is looked for
+            crashes += 1
+            print("".join([f"{target}: {error!r}\n", *getattr(error, "__notes__", [])]), flush=True)
+    found = {"taken": counts["taken"], "refused": counts["refused"], "crashes": crashes}
+    print(target, found, flush=True)
+    return target, found
 
 
 def _too_long(number: int, frame: FrameType | None) -> None:
@@ -113,7 +122,7 @@ def main(inputs: int) -> None:
         "inputs": sums["taken"] + sums["refused"] + sums["crashes"],
         "seconds": round(time.monotonic() - began, 1),
         **sums,
-        "targets": targets,
+        "targets": dict(sorted(targets.items())),
     }
     write_json(RESULTS, results)
     write_page(results)

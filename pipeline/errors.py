@@ -9,6 +9,8 @@ from pipeline.redaction import redacted
 
 _SHOWN = 60
 """Characters of a value that a message repeats."""
+_COMPARED = 1000
+"""Characters of a name that may be a misspelt one; to compare longer ones takes minutes."""
 _LISTED = 40
 """Names that a message lists."""
 
@@ -44,7 +46,7 @@ class CutOff(Interrupted):
 def nearest(name: str, right_names: Iterable[str]) -> str:
     """A remedy in words: the nearest right name, or those that there are when none is near."""
     names = sorted(right_names)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if len(name) <= _COMPARED else []
     return f"did you mean '{shown(close[0])}'?" if close else f"choose one of: {listed(names)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +39,11 @@ def sound(rows: Iterable[Row]) -> Iterator[Row]:
         if row.refusal is not None:
             raise row.refusal
         yield row
+
+
+def doubled(names: Iterable[str]) -> str:
+    """The first name that is there twice; nothing where there is none."""
+    return next((name for name, count in Counter(names).items() if count > 1), "")
 
 
 _HUB_NAME = re.compile(r"\w[\w.-]*/[\w.-]+(?:@[\w.-]+)?(?::[\w.-]+)?")

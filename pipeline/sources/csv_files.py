@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import GroundupError, first_line, shown
-from pipeline.sources.base import Row, reads_files
+from pipeline.sources.base import Row, doubled, reads_files
 from pipeline.sources.opening import decoded_lines
 
 csv.field_size_limit(sys.maxsize)  # long documents in one field are usual here
@@ -60,10 +60,9 @@ def _row(names: list[str], fields: list[str], place: str) -> Row:
 
 def _refuse_doubled(names: list[str], path: Path) -> None:
     """Of two columns with one name nobody could say which is meant."""
-    for name in names:
-        if name.strip() and names.count(name) > 1:
-            what = f"the header names the column '{shown(name)}' twice"
-            raise GroundupError(f"{path} line 1", what, "rename one of the two, or take it away")
+    if name := doubled(name for name in names if name.strip()):
+        what = f"the header names the column '{shown(name)}' twice"
+        raise GroundupError(f"{path} line 1", what, "rename one of the two, or take it away")
 
 
 def _invalid(place: str, error: csv.Error, begins: int) -> GroundupError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import GroundupError, first_line, nearest, refuse_surrogates, shown
-from pipeline.sources.base import Row, reads_files
+from pipeline.sources.base import Row, doubled, reads_files
 from pipeline.sources.opening import decoded_lines
 
 _MAYBE_HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -95,9 +95,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these pairs."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key '{shown(doubled)}' is there twice")
+        raise ValueError(f"the key '{shown(doubled(key for key, _ in pairs))}' is there twice")
     return values
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import GroundupError, first_line, shown
-from pipeline.sources.base import Row, reads_files
+from pipeline.sources.base import Row, doubled, reads_files
 
 _BATCH_BYTES = 4_000_000
 _MOST_ROWS = 1024
@@ -30,7 +30,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=_rows_at_a_time(file.metadata)):
                 yield from _rows(batch, path, number)
                 number += batch.num_rows
-    except (pyarrow.ArrowException, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:  # names of columns may be no UTF-8
         raise GroundupError(
             str(path), f"invalid Parquet ({first_line(error)})", "write the file again"
         ) from None
@@ -55,10 +55,9 @@ def _rows(batch: Any, path: Path, before: int) -> Iterator[Row]:
 
 def _refuse_doubled(names: list[str], path: Path) -> None:
     """Of two columns with one name nobody could say which is meant."""
-    for name in names:
-        if names.count(name) > 1:
-            what = f"the schema names the column '{shown(name)}' twice"
-            raise GroundupError(str(path), what, "rename one of the two, or take it away")
+    if name := doubled(names):
+        what = f"the schema names the column '{shown(name)}' twice"
+        raise GroundupError(str(path), what, "rename one of the two, or take it away")
 
 
 def _rows_at_a_time(metadata: Any) -> int:

@@ -17,6 +17,8 @@ from pipeline.sources.opening import opened
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+_BEGINNING = 256
+"""Bytes in which a document begins."""
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
@@ -60,6 +62,8 @@ def read_tmx(path: Path) -> Iterator[Row]:
     """TMX 1.4: a column for each language of a unit, under its code in lower case, without the region."""
     number, body = 0, None
     with opened(path) as file:
+        if b"<" not in file.peek(_BEGINNING)[:_BEGINNING]:  # what is none takes the parser hours to see
+            raise GroundupError(str(path), "invalid XML (it begins with no <)", "mend the file")
         try:
             for event, element in iterparse(file, events=("start", "end")):
                 if event == "start":
@@ -78,6 +82,9 @@ def read_tmx(path: Path) -> Iterator[Row]:
                 "it declares entities, which may grow without end or read other files",
                 "write out what they stand for, and take the <!ENTITY …> declarations away",
             ) from None
+        except (LookupError, ValueError) as error:
+            what = f"its encoding cannot be read ({first_line(error)})"
+            raise GroundupError(str(path), what, "save it as UTF-8, and say so in its first line") from None
 
 
 def _unit(element: Element) -> dict[str, str]:

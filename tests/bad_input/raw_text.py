@@ -61,12 +61,19 @@ CASES = [
         parquet([["x"], pyarrow.array([2**62], pyarrow.timestamp("us"))], ["text", "when"]),
         "row 1: a value cannot be read (date value out of range)",
     ),
+    Case("no name in Parquet", "a.parquet", _PARQUET.replace(b"text", b"\xecext"), "invalid Parquet"),
     Case("no page", "a.html", b"\0" * 99, "the file has no rows"),
     Case("archive cut", "a.warc", "WARC/1.0\r\nContent-Length: 99\r\n\r\nabc", "it ends inside this record"),
     Case("archive with a wrong length", "a.warc", "WARC/1.0\r\nContent-Length: x\r\n\r\nabc", "no rows"),
     Case("catalogue cut", "a.po", 'msgid "a"\nmsgstr', "invalid catalogue"),
     Case("compiled catalogue cut", "a.mo", b"\xde\x12\x04\x95", "invalid catalogue"),
     Case("memory cut", "a.tmx", "<tmx><body>", "line 1: invalid XML"),
+    Case(
+        "memory in Shift JIS",
+        "a.tmx",
+        '<?xml version="1.0" encoding="shift_jis"?><tmx/>',
+        "its encoding cannot",
+    ),
     Case("memory with entities", "a.tmx", '<!DOCTYPE t [<!ENTITY a "b">]><tmx/>', "it declares entities"),
 ]
 
