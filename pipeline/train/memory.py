@@ -31,7 +31,8 @@ _MAPPED = 32 * 2**20
 """glibc maps pieces of this size for themselves and gives them back; smaller ones share a heap (man 3 mallopt)."""
 _GAPS = 1.35
 """What such a heap takes of what lives in it, for the gaps that pieces leave fit others badly: fitted to a few
-trainings of four million parameters (docs/training.md). Layers that are compiled keep less than is counted here, by about as much."""
+trainings of four million parameters (docs/training.md). Layers that are compiled keep less
+than is counted here, by about as much."""
 
 
 @dataclass(frozen=True)
