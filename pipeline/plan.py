@@ -15,7 +15,7 @@ from pipeline.launch import check_launch
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, measured_flops_per_second
 from pipeline.model.dial import position
 from pipeline.model.families import model_config, round_up
-from pipeline.model.machine import takes_bfloat16
+from pipeline.model.machine import Choice, choose, choose_for_many_shapes, takes_bfloat16
 from pipeline.model.peak import H100
 from pipeline.model.published import load_config
 from pipeline.model.scaling import finetuning, followed
@@ -34,6 +34,7 @@ from pipeline.train.align.dpo import read_pairs
 from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
 from pipeline.train.examples import read_examples, usable
+from pipeline.train.memory import PROCESS, Batch, training_bytes
 
 _UTILISATION = 0.4
 """Share of the measured matrix speed that training is taken to reach."""
@@ -54,8 +55,8 @@ class Need:
     tokens: int
     flops: float
     memory: float
-    """Bytes in each process: weights, gradients, under privacy one of each example too, optimiser state and the
-    activations of one micro-batch."""
+    """Bytes of each process at the most while it trains (``training_bytes``); on a GPU, of what lies there. Under
+    privacy with a gradient for each example."""
     disk: float
     """Bytes of the finished model, and of the two checkpoints that are kept until then."""
 
@@ -79,7 +80,7 @@ def print_plan(run: Run) -> None:
     if recipe.pretrain.steps and not recipe.model.start:
         _print_size(recipe)
     try:
-        needs = list(_needs(recipe))
+        needs = list(needs_of(recipe))
     except GroundupError:  # a published start or data that cannot be read: it is among the problems
         needs = []
     if needs:
@@ -175,7 +176,8 @@ def size(count: float) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.0f} MB"
 
 
-def _needs(recipe: Recipe) -> Iterator[Need]:
+def needs_of(recipe: Recipe) -> Iterator[Need]:
+    """What each stage that trains will need, of a recipe with plain numbers."""
     if recipe.model.start:
         own: Any = load_config(recipe.model.start)
     else:
@@ -202,21 +204,35 @@ def _need(
 ) -> Need:
     adapter = settings.adapter if isinstance(settings, Finetune) else Adapter()
     counted = cost_or_estimate(config, length, head, adapter)
-    micro, _ = micro_batch(settings.global_batch, settings.micro_batch)
+    micro, accumulated = micro_batch(settings.global_batch, settings.micro_batch)
     tokens = settings.steps * settings.global_batch * length * trainings
     state = _optimizer_bytes(counted, settings)
-    activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
     weights, trained = 4.0 * counted.parameters, 4.0 * counted.trained
     by_example = micro if isinstance(settings, Finetune) and settings.privacy.epsilon else 0
+    flops = counted.flops_per_token * tokens / trainings
+    batch = Batch(micro, length, accumulated > 1)
+    try:
+        memory = training_bytes(config, head, batch, _choice(settings, flops, length), state, adapter)
+    except (RuntimeError, ValueError, TypeError):  # a model that cannot be run without numbers
+        activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
+        memory = _base_bytes(counted, settings) + 2 * trained + state + activations
+        memory += 0 if torch.cuda.is_available() else PROCESS
     return Need(
         stage,
         counted.parameters,
         counted.trained,
         tokens,
         counted.flops_per_token * tokens,
-        memory=_base_bytes(counted, settings) + (2 + by_example) * trained + state + activations,
+        memory=memory + by_example * trained,
         disk=(trained if adapter.name else weights) + 2 * (trained + state),
     )
+
+
+def _choice(settings: Pretrain | Finetune, flops: float, length: int) -> Choice:
+    """How the stage will compute."""
+    if isinstance(settings, Pretrain):
+        return choose(settings.precision, settings.compile, settings.attention, flops, length)
+    return choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
 
 
 def _base_bytes(counted: Cost, settings: Pretrain | Finetune) -> float:

@@ -10,7 +10,9 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSequenceC
 from pipeline.cli import main
 from pipeline.model.cost import cost, cost_or_estimate, measured_flops_per_second
 from pipeline.model.families import model_config
+from pipeline.model.machine import Choice
 from pipeline.recipe import Model
+from pipeline.train.memory import PROCESS, Batch, training_bytes
 from tests.command_line import Groundup
 from tests.tasks.bases import publish
 
@@ -70,3 +72,19 @@ def test_everything_that_would_fail_is_said_at_once(
     ):
         assert sum(words in line and line.startswith("✗") for line in said.out.splitlines()) == 1
     assert "3 would fail" in said.err and not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("head", ["CausalLM", "SequenceClassification"])
+def test_memory_is_weights_state_and_what_a_micro_batch_keeps(head: str) -> None:
+    config = model_config(Model(depth=1, width=64, context=64), 512)
+    head = f"AutoModelFor{head}"
+    choice = Choice(bfloat16=False, compiles=True, attention="sdpa")  # without what a heap takes beside
+
+    def taken(rows: int, accumulated: bool = False, state: float = 0.0) -> float:
+        return training_bytes(config, head, Batch(rows, 64, accumulated), choice, state) - PROCESS
+
+    weights = 4.0 * cost(config, 64, head).parameters
+    one, four = taken(16, state=1e6), taken(64)
+    assert one - 1e6 > 2 * weights
+    assert four - weights == pytest.approx(4 * (one - 1e6 - weights), rel=0.15)  # activations are by the row
+    assert taken(64, accumulated=True) == pytest.approx(four + weights, rel=0.1)  # the gradients of the first

@@ -9,7 +9,14 @@ import torch
 from torch import nn
 from transformers import DataCollatorWithPadding, PreTrainedModel
 
-from pipeline.evaluate.predict import batches_by_length, forward_batches, generate_texts
+from pipeline.evaluate.predict import (
+    batches_by_length,
+    forward_batches,
+    generate_texts,
+    mean_logits,
+    summed_losses,
+)
+from pipeline.train.memory import Living
 from tests.train.small_training import CAUSAL, CLASSES, PADDED_BY_ZERO, model_with
 
 
@@ -68,3 +75,21 @@ def test_batches_are_halved_when_memory_runs_out(capsys: pytest.CaptureFixture[s
         for what in ("generation", "prediction")
         for rows, fewer in ((9, 5), (5, 3))
     ]
+
+
+@pytest.mark.parametrize("head", [CAUSAL, CLASSES])
+def test_memory_does_not_grow_with_the_examples(head: str) -> None:
+    model = model_with(head)
+    feature = {"input_ids": [1] * 8, "labels": [1] * 8}
+
+    def taken(count: int) -> float:
+        with Living(1.0) as living:
+            if head == CAUSAL:
+                summed_losses(model, PADDED_BY_ZERO, [feature] * count, 64)
+            else:
+                mean_logits(model, PADDED_BY_ZERO, [[{"input_ids": [1] * 8}]] * count, 64)
+        return living.peak
+
+    few, many = taken(40), taken(400)
+    kept = 0 if head == CAUSAL else 16  # two logits in float32 an example, and their mean
+    assert many - few <= kept * 360 + 1000

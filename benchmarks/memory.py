@@ -1,0 +1,148 @@
+"""The memory that the plan names beside what trainings take: the most that their process was resident.
+
+    python -m benchmarks.memory runs             # every case; writes benchmarks/results/memory.json, docs/training.md
+    python -m benchmarks.memory runs "qa"        # one case, printed
+
+``runs`` is where the quickstart's corpus and tokenizer are made, or are from before. Each case is a process of its own
+that trains a few steps; nothing is measured or predicted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import ROOT, TRAINING, write_between
+from pipeline.artifacts import Artifact, write_json
+from pipeline.overrides import override
+from pipeline.plan import needs_of, size
+from pipeline.provenance import describe_hardware, hardware
+from pipeline.recipe import Recipe
+from pipeline.recipe_files import load_recipe
+from pipeline.stages import Run
+
+RESULTS = ROOT / "benchmarks" / "results" / "memory.json"
+_TASKS = ("sentiment", "translation", "qa", "summarization", "chat")
+_SHORT = {"pretrain": ("--pretrain.steps", "3"), "finetune": ("--finetune.steps", "4")}
+_PLAIN = ("--pretrain.compile", "no", "--pretrain.precision", "float32")
+_LARGE = (
+    "--model.depth", "8", "--model.width", "512", "--model.context", "256",
+    "--pretrain.micro-batch", "8", "--pretrain.global-batch", "8",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """A training: the stage, and what is set otherwise than in the quickstart."""
+
+    name: str
+    stage: str
+    arguments: tuple[str, ...] = ()
+
+
+CASES = (
+    Case("pre-training, as the quickstart has it", "pretrain", ("--pretrain.compile", "yes")),
+    *(Case(f"{task}, as the quickstart has it", f"finetune/{task}") for task in _TASKS),
+    Case("pre-training, not compiled", "pretrain", ("--pretrain.compile", "no")),
+    Case("pre-training, float32", "pretrain", _PLAIN),
+    Case("pre-training, float32, AdamW, micro-batch 4", "pretrain",
+         (*_PLAIN, "--pretrain.optimizer", "adamw", "--pretrain.micro-batch", "4")),
+    Case("pre-training, 8 layers, 512 wide", "pretrain", (*_LARGE, "--pretrain.compile", "no")),
+    Case("chat, LoRA", "finetune/chat", ("--finetune.adapter.kind", "lora")),
+)  # fmt: skip
+
+
+_START = Case("what the tasks start from", "pretrain", ("--pretrain.steps", "4", "--pretrain.compile", "no"))
+
+
+def recipe_of(case: Case) -> Recipe:
+    """The quickstart with the case's settings."""
+    recipe = load_recipe("quickstart")
+    short = _SHORT[case.stage.partition("/")[0]]
+    changed = override("memory", recipe, [*short, *case.arguments], list(recipe.tasks), {}, [])
+    return replace(changed, name="memory", watch=replace(changed.watch, energy=False))
+
+
+def train(case: Case, runs: Path, start: str) -> None:
+    """Train a few steps, and print what the process took at the most."""
+    from pipeline.train.resuming import train_or_resume
+
+    run = Run(recipe_of(case), runs)
+    with tempfile.TemporaryDirectory() as place:
+        out = Artifact(Path(place))
+        if case.stage == "pretrain":
+            from pipeline.model.published import load_tokenizer
+            from pipeline.train.pretrain import trainer_for
+
+            tokens = run.artifact("tokenizer").path
+            tokenizer = load_tokenizer(str(tokens))
+            trainer: Any = trainer_for(run.recipe, tokenizer, tokens / "shards", out, eval_strategy="no")
+        else:
+            from pipeline.train.finetune import MODEL, bench_for
+
+            task, recipe = case.stage.partition("/")[2], run.recipe
+            bench, model = bench_for(
+                task, recipe.tasks[task], start, recipe.held_out, recipe.seed, out, recipe.watch
+            )
+            trainer = bench.trainer(MODEL, model, out.checkpoints)
+        print(json.dumps({"before": _resident("VmRSS")}))
+        train_or_resume(trainer, out.checkpoints)
+    print(json.dumps({"measured": _resident("VmHWM")}))
+
+
+def _resident(field: str) -> int:
+    """Bytes: now (VmRSS), or at the most so far (VmHWM)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{field}:")[2].split()[0]) * 1024
+
+
+def measure(case: Case, runs: Path, start: str) -> dict[str, Any]:
+    """What the plan says of a case, and what its process took."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", str(runs), case.name, start],
+        env={**os.environ, "MEMORY_CASE": "yes"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    told: dict[str, Any] = {}
+    for line in done.stdout.splitlines():
+        told |= json.loads(line) if line.startswith("{") else {}
+    need = next(need for need in needs_of(Run(recipe_of(case), runs).recipe) if need.stage == case.stage)
+    return {**asdict(case), "parameters": need.parameters, "planned": round(need.memory), **told}
+
+
+def write_page(results: dict[str, Any]) -> None:
+    """Write the table into docs/training.md."""
+    rows = [
+        f"| {row['name']} | {row['parameters'] / 1e6:.1f} M | {size(row['planned'])} | {size(row['measured'])} | "
+        f"{row['planned'] / row['measured'] - 1:+.0%} |"
+        for row in results["cases"]
+    ]
+    head = ["| training | parameters | planned | measured | |", "| --- | ---: | ---: | ---: | ---: |"]
+    write_between(TRAINING, "memory", "\n".join([f"On {results['machine']}:", "", *head, *rows]))
+
+
+def main(runs: Path, named: Sequence[str]) -> None:
+    """Measure the cases, all or one, and write them down when all are there."""
+    if os.environ.get("MEMORY_CASE"):
+        train(next(case for case in CASES if case.name == named[0]), runs, named[1])
+        return
+    start = str(Run(recipe_of(_START), runs).finish("pretrain").path)
+    chosen = [case for case in CASES if not named or named[0] in case.name]
+    found = []
+    for case in chosen:
+        found.append(measure(case, runs, start))
+        print(json.dumps(found[-1]), flush=True)
+    if not named:
+        results = {"machine": describe_hardware(hardware()), "cases": found}
+        write_json(RESULTS, results)
+        write_page(results)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
