@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import refuse_surrogates
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
@@ -80,7 +81,10 @@ class QuestionAnswering(Task):
             }
             if row.values.get("id") is not None:
                 fields["id"] = str(row.values["id"])
-            yield Example(fields, row.place, group=row.group or str(row.values.get("title") or context))
+            group = row.group or str(row.values.get("title") or context)
+            for name in (fields.get("id", ""), group):
+                refuse_surrogates(name, row.place)
+            yield Example(fields, row.place, group=group)
 
     def finer_group(self, example: Example) -> str:
         """Its context: a file may hold one article alone."""
