@@ -35,7 +35,7 @@ from pipeline.artifacts import LOG, Artifact, write_json
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Compile, Watch
 from pipeline.recipe_files import load_recipe
-from pipeline.train.examples import Parts
+from pipeline.train.data.examples import Parts
 from pipeline.train.finetune import Bench, bench_for
 from pipeline.train.schedule import schedule_arguments
 from pipeline.train.watching.log import read_log

@@ -72,7 +72,7 @@ def recipe_of(case: Case) -> Recipe:
 
 def train(case: Case, runs: Path, start: str) -> None:
     """Train a few steps, and print what the process took at the most."""
-    from pipeline.train.resuming import train_or_resume
+    from pipeline.train.faults.resuming import train_or_resume
 
     run = Run(recipe_of(case), runs)
     with tempfile.TemporaryDirectory() as place:

@@ -3,7 +3,7 @@
     python -m benchmarks.saving runs/quickstart    # a finished tokenizer; writes benchmarks/results/saving.json
 
 A checkpoint is written by the Trainer, which the training waits for; that it is synced, sealed and renamed meanwhile
-is not (pipeline/train/checkpoints.py).
+is not (pipeline/train/faults/checkpoints.py).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from pipeline.model.scaling import resolved
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Model, Pretrain, Recipe
 from pipeline.recipe_files import load_recipe
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.pretrain import trainer_for
-from pipeline.train.resuming import train_or_resume
 
 RESULTS = ROOT / "benchmarks" / "results" / "saving.json"
 _STEPS, _EVERY = 12, 3

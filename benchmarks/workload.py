@@ -12,7 +12,7 @@ from benchmarks.turns import Training
 from pipeline.model.families import model_config
 from pipeline.recipe import Model
 from pipeline.tokenizer.shards import Shard, token_type, write_shard
-from pipeline.train.packing import pack
+from pipeline.train.data.packing import pack
 
 _MEDIAN, _SPREAD = 200, 1.0
 """Tokens in a document: median, and standard deviation of their logarithm, about those of web pages."""

@@ -33,7 +33,7 @@ from pipeline.tokenizer.report import embedding_cost
 from pipeline.train.align.dpo import read_pairs
 from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
-from pipeline.train.examples import read_examples, usable
+from pipeline.train.data.examples import read_examples, usable
 from pipeline.train.memory import PROCESS, Batch, training_bytes
 
 _UTILISATION = 0.4

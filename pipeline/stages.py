@@ -234,7 +234,7 @@ def _declared(run: Run) -> Iterator[Stage]:
 def _corpus(run: Run) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.corpus.build import Builder
-        from pipeline.train.examples import held_out_texts
+        from pipeline.train.data.examples import held_out_texts
 
         builder = Builder(recipe.corpus, recipe.held_out, recipe.seed, recipe.executor, out)
         metrics = builder.build(lambda: held_out_texts(recipe.tasks, recipe.held_out, recipe.seed))

@@ -12,7 +12,7 @@ from pipeline.cli import main
 from pipeline.errors import GroundupError
 from pipeline.recipe import Finetune
 from pipeline.tasks import task_named
-from pipeline.train.examples import read_examples
+from pipeline.train.data.examples import read_examples
 
 GOOD = "".join(f"this was {word} {n},{word}\n" for n in range(20) for word in ("good", "bad"))
 SQUAD = {"title": "T", "paragraphs": [{"context": "Oslo.", "qas": [{"question": "Where?", "answers": []}]}]}

@@ -26,7 +26,7 @@ from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.tasks import task_named
 from pipeline.tokenizer.train import train_tokenizer
-from pipeline.train.examples import read_examples
+from pipeline.train.data.examples import read_examples
 from pipeline.train.membership import AFTER, attacks, losses_of
 from tests.small_recipe import NOUNS, PLACES
 

@@ -102,7 +102,7 @@ def _recorded(artifact: Artifact, held_out: Sequence[Example]) -> list[dict[str,
 
 def measure_task(run: Run, name: str) -> dict[str, Any]:
     """Scores of a finished task's model on the whole held-out part of the data that it was made from."""
-    from pipeline.train.examples import read_examples
+    from pipeline.train.data.examples import read_examples
 
     made, settings = finished(run, name), run.artifact(run.stage_of(name)).manifest()["settings"]
     held_out = read_examples(made.task, settings["held_out"], settings["seed"]).held_out
@@ -117,7 +117,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
     from pipeline.evaluate.bits import bits_per_byte
     from pipeline.evaluate.predict import forward_batches
     from pipeline.model.machine import takes_bfloat16
-    from pipeline.train.blocks import EvaluationRows
+    from pipeline.train.data.blocks import EvaluationRows
     from pipeline.train.loss import row_losses
 
     made = run.artifact("pretrain").manifest()["settings"]

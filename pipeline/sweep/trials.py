@@ -28,8 +28,8 @@ from pipeline.sweep.results import Outcome, State
 from pipeline.sweep.space import Choices, Dimension, Space
 from pipeline.sweep.stage import training_of
 from pipeline.sweep.trial_run import finish_trial
-from pipeline.train.guard import DivergedError
-from pipeline.train.resuming import StoppedEarly
+from pipeline.train.faults.guard import DivergedError
+from pipeline.train.faults.resuming import StoppedEarly
 from pipeline.train.watching.log import read_log
 
 _RANDOM = 5

@@ -36,17 +36,17 @@ from pipeline.startup import work_ended
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Prediction, Task
 from pipeline.train.arguments import training_arguments
-from pipeline.train.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
-from pipeline.train.examples import Encoded, Parts, encode, read_examples
+from pipeline.train.data.batches import MicroBatches, PadMicroBatch, has_targets_by_token, longer_sides
+from pipeline.train.data.examples import Encoded, Parts, encode, read_examples
+from pipeline.train.faults.guard import Guard
+from pipeline.train.faults.halving import parts_of
+from pipeline.train.faults.resuming import save_trained, train_or_resume
 from pipeline.train.generation import generation_config
-from pipeline.train.guard import Guard
-from pipeline.train.halving import parts_of
 from pipeline.train.judging import MODEL, Judgement, judge
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.per_example import PerExampleTrainer
 from pipeline.train.private.trainer import PrivateTrainer
 from pipeline.train.private.training import private_trainer, trained_exactly
-from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.starting import finished_model, save_finished, starting_model, trained_model
 from pipeline.train.trainer import SequenceTrainer, TokenTrainer
 from pipeline.train.watching.bar import Bar

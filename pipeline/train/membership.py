@@ -13,9 +13,9 @@ from pipeline.evaluate.membership import Attack, Side, attack
 from pipeline.evaluate.predict import batches_by_length
 from pipeline.recipe import Finetune
 from pipeline.tasks.base import Example, Task
-from pipeline.train.batches import Feature, PadMicroBatch, training_order
+from pipeline.train.data.batches import Feature, PadMicroBatch, training_order
+from pipeline.train.data.examples import Encoded
 from pipeline.train.example_loss import TARGETS, example_losses
-from pipeline.train.examples import Encoded
 from pipeline.train.judging import alike
 
 _MOST = 1000

@@ -28,15 +28,13 @@ from pipeline.model.machine import choose, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Recipe
-from pipeline.tokenizer.build import TOKENIZER
 from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
-from pipeline.train.blocks import EvaluationRows, TrainingRows
-from pipeline.train.guard import Guard
-from pipeline.train.halving import parts_of
+from pipeline.train.data.blocks import EvaluationRows, TrainingRows
+from pipeline.train.faults.guard import Guard
+from pipeline.train.faults.halving import parts_of
+from pipeline.train.faults.resuming import save_trained, train_or_resume
 from pipeline.train.optimizer import optimizer_factory
-from pipeline.train.resuming import save_trained, train_or_resume
-from pipeline.train.streaming import streamed_rows
 from pipeline.train.trainer import CausalTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
@@ -113,7 +111,11 @@ def trainer_for(
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())
     if settings.stream.sources:
-        training = streamed_rows(recipe, tokenizer, shards.parent / TOKENIZER, text, out.checkpoints)
+        from pipeline.train.data.streaming import (
+            streamed_rows,
+        )  # reads and cleans text, for which much is needed
+
+        training = streamed_rows(recipe, tokenizer, shards.parent, text, out.checkpoints)
     else:
         training = _rows(recipe, padding, shards / "train", out.checkpoints)
 

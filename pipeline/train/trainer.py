@@ -10,7 +10,7 @@ from transformers import EvalPrediction, PreTrainedModel
 
 from pipeline.model.adapters import stock
 from pipeline.processes import say
-from pipeline.train.halving import parts_of
+from pipeline.train.faults.halving import parts_of
 from pipeline.train.head import put_loss_head
 from pipeline.train.loss import next_tokens, row_losses
 from pipeline.train.watching.trainer import MeteredTrainer

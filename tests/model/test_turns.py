@@ -191,7 +191,7 @@ def test_a_template_that_knows_tools_is_given_them(trained: Any) -> None:
 
 
 def test_calls_with_different_arguments_stay_as_they_are_in_training(trained: Any) -> None:
-    from pipeline.train.examples import encode
+    from pipeline.train.data.examples import encode
 
     rows = [
         Row({"messages": [*CALLS[:2], {**CALLS[2], "tool_calls": [call]}], "tools": TOOLS}, f"row {n}")

@@ -15,7 +15,7 @@ from pipeline.tasks import TASKS, task_named
 from pipeline.tasks.base import IGNORED, Example
 from pipeline.tasks.summarization import first_sentence
 from pipeline.tokenizer.train import train_tokenizer
-from pipeline.train.examples import read_examples
+from pipeline.train.data.examples import read_examples
 
 SENTENCES = [
     "The film was good and long.",

@@ -22,7 +22,7 @@ from pipeline.tasks.base import IGNORED, Example
 from pipeline.tasks.summarization import Summarization
 from pipeline.tasks.translation import Translation
 from pipeline.tokenizer.train import train_tokenizer
-from pipeline.train.examples import read_examples
+from pipeline.train.data.examples import read_examples
 from pipeline.train.generation import generation_config
 
 PAIRS = [(f"the {n} house", f"casa {n}") for n in range(40)]

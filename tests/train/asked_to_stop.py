@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from pipeline.errors import CutOff
 from pipeline.processes import rank
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.resuming import train_or_resume
 from tests.train.watched import watched_trainer
 
 STEP = 3

@@ -17,9 +17,9 @@ from pipeline.model.machine import Choice
 from pipeline.model.published import set_attention
 from pipeline.recipe import Model, Pretrain
 from pipeline.train.arguments import training_arguments
-from pipeline.train.halving import parts_of
+from pipeline.train.faults.halving import parts_of
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.optimizer import optimizer_factory
-from pipeline.train.resuming import train_or_resume
 from pipeline.train.trainer import CausalTrainer
 
 LENGTH, GLOBAL_BATCH, MICRO_BATCH, STEPS, MEASURED = 512, 16, 8, 2, 32

@@ -11,10 +11,10 @@ import torch
 from pipeline.model.adapters import attach
 from pipeline.recipe import Adapter, AdapterKind, Finetune
 from pipeline.train.arguments import training_arguments
-from pipeline.train.checkpoints import resumes_at
+from pipeline.train.faults.checkpoints import resumes_at
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.finetune import trainer_for
 from pipeline.train.optimizer import optimizer_factory
-from pipeline.train.resuming import train_or_resume
 from tests.train.small_training import CAUSAL, CLASSES, PLAIN, SPANS, examples, model_with
 
 Weights = dict[str, torch.Tensor]

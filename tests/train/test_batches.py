@@ -13,9 +13,9 @@ import torch
 
 from pipeline.evaluate.targets import PadTargets
 from pipeline.recipe import Finetune
-from pipeline.train import batches
 from pipeline.train.arguments import training_arguments
-from pipeline.train.batches import MicroBatches, PadMicroBatch, training_order
+from pipeline.train.data import batches
+from pipeline.train.data.batches import MicroBatches, PadMicroBatch, training_order
 from pipeline.train.finetune import trainer_for
 from pipeline.train.optimizer import optimizer_factory
 from tests.train.small_training import (

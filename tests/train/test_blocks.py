@@ -14,7 +14,7 @@ from pipeline.errors import GroundupError
 from pipeline.model.families import model_config
 from pipeline.recipe import Model
 from pipeline.tokenizer.shards import open_shards, write_shard
-from pipeline.train.blocks import EvaluationRows, TrainingRows, features
+from pipeline.train.data.blocks import EvaluationRows, TrainingRows, features
 from pipeline.train.loss import row_losses
 
 

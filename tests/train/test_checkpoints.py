@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from pipeline.errors import GroundupError
-from pipeline.train.checkpoints import KeepCheckpoints, last_checkpoint
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.checkpoints import KeepCheckpoints, last_checkpoint
+from pipeline.train.faults.resuming import train_or_resume
 from tests.train.watched import FailsAt, Tokens, watched_trainer
 
 
@@ -142,7 +142,7 @@ def test_the_room_that_is_asked_for_is_what_a_checkpoint_takes(
 ) -> None:
     asked = []
     monkeypatch.setattr(
-        "pipeline.train.checkpoints._check_room", lambda directory, needed: asked.append(needed)
+        "pipeline.train.faults.checkpoints._check_room", lambda directory, needed: asked.append(needed)
     )
     _train(tmp_path, steps=2)
     taken = sum(file.stat().st_size for file in (tmp_path / "checkpoints" / "checkpoint-2").iterdir())

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.train.guard import DivergedError, Guard
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.guard import DivergedError, Guard
+from pipeline.train.faults.resuming import train_or_resume
 from tests.train.watched import BATCH, FailsAt, Tokens, logged, watched_trainer
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.train.hanging import STACKS
+from pipeline.train.faults.hanging import STACKS
 from tests.command_line import ROOT, two_processes
 
 SAID = "groundup: no step was taken for 4 s: process 1 of 2 "

@@ -18,8 +18,8 @@ from pipeline.errors import GroundupError
 from pipeline.model.families import model_config
 from pipeline.recipe import Finetune, Model, Optimizer, Pretrain
 from pipeline.train.arguments import training_arguments
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.optimizer import MuonWithAdamW, build_optimizer, optimizer_factory
-from pipeline.train.resuming import train_or_resume
 from tests.train.small_training import CAUSAL, PLAIN, examples, model_with
 
 MUON = Pretrain(optimizer="muon", learning_rate=3e-3, weight_decay=0.1)

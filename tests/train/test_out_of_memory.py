@@ -16,8 +16,8 @@ from torch import nn
 from transformers import TrainerCallback
 
 from pipeline.errors import GroundupError
-from pipeline.train.halving import HalvingTrainer, parts_of
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.halving import HalvingTrainer, parts_of
+from pipeline.train.faults.resuming import train_or_resume
 from tests.command_line import ROOT
 from tests.train.limited_training import GLOBAL_BATCH, LENGTH, MEASURED, MICRO_BATCH, STEPS, Outcome, limited
 from tests.train.small_training import TRAININGS, large_batch_gradients, trained_gradients

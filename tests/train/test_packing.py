@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.train.packing import MOST_PADDING, Rows, best_fit, pack, pieces_of
+from pipeline.train.data.packing import MOST_PADDING, Rows, best_fit, pack, pieces_of
 
 
 def _check(rows: Rows, ends: np.ndarray, capacity: int) -> float:

@@ -19,14 +19,14 @@ from transformers import PreTrainedModel
 from pipeline.errors import GroundupError
 from pipeline.recipe import Finetune, Privacy
 from pipeline.train.arguments import training_arguments
-from pipeline.train.batches import PadMicroBatch, longer_sides
+from pipeline.train.data.batches import PadMicroBatch, longer_sides
 from pipeline.train.example_loss import TARGETS, example_losses
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.private.budget import Budget, budget_of
 from pipeline.train.private.gradients import with_gradients_by_example
 from pipeline.train.private.sampling import PadDrawn, PoissonBatches, Secret
 from pipeline.train.private.trainer import PrivateTrainer
 from pipeline.train.private.training import trained_exactly
-from pipeline.train.resuming import train_or_resume
 from tests.train.small_training import CAUSAL, CLASSES, PADDED_BY_ZERO, PLAIN, SPANS, examples, model_with
 from tests.train.watched import FailsAt
 

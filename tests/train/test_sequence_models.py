@@ -29,7 +29,7 @@ from pipeline.model.published import load_tokenizer
 from pipeline.recipe import Finetune, Watch
 from pipeline.tasks import task_named
 from pipeline.train.arguments import training_arguments
-from pipeline.train.batches import MicroBatches, PadMicroBatch, longer_sides, training_order
+from pipeline.train.data.batches import MicroBatches, PadMicroBatch, longer_sides, training_order
 from pipeline.train.finetune import finetune, trainer_for
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.trainer import SequenceTrainer

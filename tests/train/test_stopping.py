@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from pipeline.errors import CutOff, Interrupted
-from pipeline.train.checkpoints import last_checkpoint
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.checkpoints import last_checkpoint
+from pipeline.train.faults.resuming import train_or_resume
 from tests.command_line import run_two_processes
 from tests.train.asked_to_stop import STEP, Asks
 from tests.train.watched import logged, watched_trainer

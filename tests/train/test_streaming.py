@@ -14,8 +14,8 @@ from pipeline.errors import GroundupError
 from pipeline.evaluate.split import is_held_out
 from pipeline.recipe import Corpus, Stream
 from pipeline.tokenizer.encode import load_encoder
-from pipeline.train.streaming import StreamedRows
-from pipeline.train.windows import Place, Reader, Text, Windows
+from pipeline.train.data.streaming import StreamedRows
+from pipeline.train.data.windows import Place, Reader, Text, Windows
 
 ROWS, LENGTH, HELD_OUT = 400, 32, 0.2
 PLAIN = Corpus(minimum_characters=1, decontaminate=5, mask_personal_data=False)

@@ -14,7 +14,7 @@ from pipeline.artifacts import Artifact
 from pipeline.checks import check
 from pipeline.errors import GroundupError
 from pipeline.recipe import Corpus, Recipe, Watch
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
 from tests.train.watched import FailsAt, logged, watched_trainer
 

@@ -13,8 +13,8 @@ import pytest
 from transformers import TrainerCallback
 
 from pipeline.recipe import Pretrain
-from pipeline.train.checkpoints import last_checkpoint
-from pipeline.train.resuming import train_or_resume
+from pipeline.train.faults.checkpoints import last_checkpoint
+from pipeline.train.faults.resuming import train_or_resume
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.samples import Samples

@@ -24,7 +24,7 @@ from pipeline.model.families import model_config
 from pipeline.model.out_of_memory import Parts
 from pipeline.processes import world_size
 from pipeline.recipe import Model, Pretrain
-from pipeline.train.guard import Guard
+from pipeline.train.faults.guard import Guard
 from pipeline.train.optimizer import optimizer_factory
 from pipeline.train.watching.energy import Energy
 from pipeline.train.watching.log import Log, read_log

@@ -32,8 +32,8 @@ from pipeline.startup import work_ended
 from pipeline.tasks.base import Example, Prediction
 from pipeline.train.align import MAIN_METRICS
 from pipeline.train.arguments import training_arguments
+from pipeline.train.faults.resuming import save_trained, train_or_resume
 from pipeline.train.judging import MODEL, compared
-from pipeline.train.resuming import save_trained, train_or_resume
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks

@@ -20,7 +20,7 @@ from pipeline.sources import Row, read_splits, sound
 from pipeline.sources.columns import column
 from pipeline.tasks.base import IGNORED, Example, Prediction
 from pipeline.train.align.bench import Bench, Metrics
-from pipeline.train.examples import Parts, split, without
+from pipeline.train.data.examples import Parts, split, without
 
 _SIDES = ("chosen", "rejected")
 

@@ -15,7 +15,7 @@ import torch
 from torch.utils.data import Dataset
 
 from pipeline.artifacts import read_json, write_json
-from pipeline.train.batches import Feature, PadMicroBatch
+from pipeline.train.data.batches import Feature, PadMicroBatch
 from pipeline.train.private.budget import Budget
 
 _SECRET = "secret.json"

@@ -11,8 +11,8 @@ from torch import nn
 
 from pipeline.processes import say
 from pipeline.recipe import Finetune
-from pipeline.train.batches import PadMicroBatch
-from pipeline.train.examples import Encoded
+from pipeline.train.data.batches import PadMicroBatch
+from pipeline.train.data.examples import Encoded
 from pipeline.train.private.budget import budget_of
 from pipeline.train.private.sampling import PadDrawn, PoissonBatches, Secret
 from pipeline.train.private.trainer import PrivateTrainer

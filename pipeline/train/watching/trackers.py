@@ -11,7 +11,7 @@ from transformers.integrations import TensorBoardCallback
 
 from pipeline.artifacts import Artifact
 from pipeline.processes import is_main
-from pipeline.train.checkpoints import resumes_at
+from pipeline.train.faults.checkpoints import resumes_at
 
 _TENSORBOARD = "tensorboard"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from pipeline.train.guard import Guard
-from pipeline.train.halving import HalvingTrainer
+from pipeline.train.faults.guard import Guard
+from pipeline.train.faults.halving import HalvingTrainer
 from pipeline.train.watching.log import SUMMARY
 from pipeline.train.watching.meter import Meter
 

@@ -28,7 +28,7 @@ from pipeline.sources import Row, read_all
 from pipeline.sources.tolerance import passed_over, tolerated
 from pipeline.tokenizer.encode import encode_texts
 from pipeline.tokenizer.shards import Shard, ends_of, token_type, write_shard
-from pipeline.train.packing import packed
+from pipeline.train.data.packing import packed
 
 _DOCUMENTS = 64
 """Taken of a source, and encoded, at a time."""

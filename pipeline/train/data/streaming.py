@@ -15,12 +15,13 @@ from transformers import PreTrainedTokenizerBase
 
 from pipeline.processes import is_main, on_main
 from pipeline.recipe import Recipe
+from pipeline.tokenizer.build import TOKENIZER
 from pipeline.tokenizer.encode import load_encoder
-from pipeline.train.blocks import packed_row
-from pipeline.train.checkpoints import newest_step
-from pipeline.train.examples import held_out_texts
-from pipeline.train.packing import Integers, Rows, packed
-from pipeline.train.windows import Text, Window, Windows
+from pipeline.train.data.blocks import packed_row
+from pipeline.train.data.examples import held_out_texts
+from pipeline.train.data.packing import Integers, Rows, packed
+from pipeline.train.data.windows import Text, Window, Windows
+from pipeline.train.faults.checkpoints import newest_step
 
 _LOOK = 0.05
 """Seconds between two looks of another process for a window that the first one makes."""
@@ -36,14 +37,14 @@ class _Opened:
 
 
 def streamed_rows(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, file: Path, measured: str, checkpoints: Path
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, directory: Path, measured: str, checkpoints: Path
 ) -> StreamedRows:
     """Rows of the recipe's stream; the first process makes its first window, so that all hear what is wrong with it.
 
     Args:
         recipe: what to train.
         tokenizer: whose ids the rows are of.
-        file: ``tokenizer.json``.
+        directory: of the tokenizer.
         measured: the held-out text.
         checkpoints: directory for the windows, and of checkpoints.
 
@@ -58,7 +59,7 @@ def streamed_rows(
     entries = 1 + max(tokenizer.get_vocab().values())
     windows = Windows(
         text,
-        load_encoder(file),
+        load_encoder(directory / TOKENIZER),
         tokenizer.eos_token_id,
         entries,
         recipe.model.context,

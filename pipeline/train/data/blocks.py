@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from pipeline.errors import GroundupError
 from pipeline.tokenizer.shards import Shard, open_shards
-from pipeline.train.packing import Integers, Pieces, Rows, best_fit, packed, pieces_of
+from pipeline.train.data.packing import Integers, Pieces, Rows, best_fit, packed, pieces_of
 
 NO_TARGET = -100
 """Label of a position from which nothing is predicted."""
@@ -22,7 +22,7 @@ NO_TARGET = -100
 class TrainingRows(Dataset):
     """``rows`` rows of ``length`` tokens: pass after pass over the shards, each newly shuffled.
 
-    Documents share rows (pipeline/train/packing.py) and do not see each other: position ids start at 0 with each,
+    Documents share rows (pipeline/train/data/packing.py) and do not see each other: position ids start at 0 with each,
     which transformers' masks and variable-length kernels go by. In a pass every token is predicted once. The
     i-th row is the same in every process and after every resumption, so the order in which a sequential sampler
     walks through it is the order of training.

@@ -14,7 +14,7 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 
 from pipeline.evaluate.targets import PadPairs, PadTargets
 from pipeline.processes import world_size
-from pipeline.train.packing import Integers
+from pipeline.train.data.packing import Integers
 
 Feature = dict[str, Any]
 

@@ -21,10 +21,10 @@ from pipeline.artifacts import sync, written
 from pipeline.errors import GroundupError, first_line
 from pipeline.model.out_of_memory import ran_out
 from pipeline.processes import on_main
-from pipeline.train.checkpoints import KeepCheckpoints, last_checkpoint
-from pipeline.train.halving import REMEDY
-from pipeline.train.hanging import STACKS, NoticeHanging
-from pipeline.train.stopping import StopWhenAsked
+from pipeline.train.faults.checkpoints import KeepCheckpoints, last_checkpoint
+from pipeline.train.faults.halving import REMEDY
+from pipeline.train.faults.hanging import STACKS, NoticeHanging
+from pipeline.train.faults.stopping import StopWhenAsked
 
 
 class StoppedEarly(Exception):  # noqa: N818 - stopping is no error
