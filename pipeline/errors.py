@@ -9,6 +9,8 @@ from pipeline.redaction import redacted
 
 _SHOWN = 60
 """Characters of a value that a message repeats."""
+_LONGEST_LINE = 400
+"""Characters of a library's message."""
 _COMPARED = 1000
 """Characters of a name that may be a misspelt one; to compare longer ones takes minutes."""
 _LISTED = 40
@@ -63,8 +65,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a library's message, for use inside one of ours."""
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+    """The first line of a library's message, for use inside one of ours; a very long one loses its end."""
+    line = next(iter(str(error).strip().splitlines()), type(error).__name__)
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
 
 
 def refuse_surrogates(text: str, place: str) -> None:

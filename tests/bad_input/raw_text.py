@@ -74,6 +74,7 @@ CASES = [
         '<?xml version="1.0" encoding="shift_jis"?><tmx/>',
         "its encoding cannot",
     ),
+    Case("memory in no encoding", "a.tmx", f'<?xml version="1.0" encoding="U{_NUMBER}"?><tmx/>', "U9999"),
     Case("memory with entities", "a.tmx", '<!DOCTYPE t [<!ENTITY a "b">]><tmx/>', "it declares entities"),
 ]
 
