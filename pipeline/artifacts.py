@@ -159,7 +159,8 @@ class Artifact:
         lease = filelock.SoftFileLease(self.path / _LEASE, lease_duration=_LEASE_SECONDS)
         try:
             with lock:
-                self._take(lease)
+                with written(self.path):
+                    self._take(lease)
                 try:
                     yield
                 finally:

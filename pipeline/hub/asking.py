@@ -102,7 +102,7 @@ def _explained(error: BaseException, name: str, right: str = "read", kept: str =
     """An error of the Hub in our words; the arguments are those of ``asked``."""
     if _is_offline(error):
         remedy = "unset HF_HUB_OFFLINE and run the command again"
-        cache = ", and it is not in the cache" if right == "read" else ""
+        cache = ", and it is neither here nor in the cache" if right == "read" else ""
         return GroundupError(name, f"the Hub is switched off{cache}", remedy)
     answer = _answer(error)
     again = f"run the same command again, {kept}"

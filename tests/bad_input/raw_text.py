@@ -81,7 +81,7 @@ CASES = [
 SPECS = {
     "": "a source is empty",
     "none.txt": "there is no such file",
-    "a/none": "as a Hub data set it cannot be read",
+    "a/none": "the Hub is switched off, and it is neither here nor in the cache",
     "hub:a/b#9/3": "it is no name of a Hub data set",
     "package:../x": "is not installed",
     "package:no.such.one/*": "is not installed",
