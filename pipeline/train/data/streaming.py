@@ -106,7 +106,7 @@ class StreamedRows(Dataset):
         Raises:
             GroundupError: when the stream cannot be read on, or there is no room for it.
         """
-        if self.opened is None or index >= self.opened.window.first + self.opened.window.rows:
+        if self.opened is None or index >= self.opened.window.behind:
             self.opened = self._open(index)
         window, plan, order = self.opened.window, self.opened.plan, self.opened.order
         row = int(order[index - window.first])
@@ -115,10 +115,13 @@ class StreamedRows(Dataset):
     def _open(self, index: int) -> _Opened:
         """The window of a row. Those before it, which a resumption has behind it, need not be there again."""
         for number in itertools.count(self.number):
-            window = self.windows.known(number) or self._made(number)
-            if index < window.first + window.rows:
+            known = self.windows.known(number)
+            if known is not None and index >= known.behind:
+                continue
+            window = self._made(number)
+            if index < window.behind:
                 break
-        self.number, window = number, self._made(number)
+        self.number = number
         order = np.random.default_rng((self.seed, number)).permutation(window.rows)
         return _Opened(window, packed(window.shard, self.windows.length, self.windows.plans), order)
 
@@ -132,7 +135,7 @@ class StreamedRows(Dataset):
             self.ahead.finish()
         self.windows.forget(newest_step(self.checkpoints) * self.global_batch)
         window = self.windows.make(number)
-        if window.first + window.rows < self.rows:
+        if window.behind < self.rows:
             self.ahead = _Ahead(self.windows, number + 1)
             self.ahead.start()
         return window

@@ -71,7 +71,6 @@ class Text:
     held_out: float
     seed: int
     measured: Iterable[str]
-    masked: Counter[str] = field(default_factory=Counter, init=False)
 
     @cached_property
     def contaminants(self) -> Contaminants:
@@ -101,7 +100,7 @@ class Text:
         raw = raw_text(row, self.corpus.text_column)
         if not raw or is_held_out(row.group or raw, self.held_out, self.seed):
             return
-        for refined in refine(raw, self.corpus, self.corpus.longest_document, self.masked):
+        for refined in refine(raw, self.corpus, self.corpus.longest_document, Counter()):
             if not refined.dropped_by and not self.contaminants.are_in(refined.text):
                 yield refined.text
 
@@ -164,6 +163,11 @@ class Window:
     end: Place
 
     @property
+    def behind(self) -> int:
+        """Row of the training that is the first one behind it."""
+        return self.first + self.rows
+
+    @property
     def files(self) -> Sequence[Path]:
         """Of its tokens."""
         return self.shard.path, ends_of(self.shard.path)
@@ -224,7 +228,7 @@ class Windows:
         shard = Shard(self._shard(number))
         self._write(self.reader, shard.path)
         rows = len(packed(shard, self.length, self.plans))
-        first = before.first + before.rows if before else 0
+        first = before.behind if before else 0
         window = Window(shard, first, rows, self.reader.place)
         if self.known(number) not in (None, window):
             raise GroundupError(
@@ -253,7 +257,7 @@ class Windows:
         """Remove the tokens of windows that end before a row."""
         for number in itertools.count():
             window = self.known(number)
-            if window is None or window.first + window.rows > rows:
+            if window is None or window.behind > rows:
                 return
             for file in (*window.files, *self.plans.glob(f"{window.shard.path.stem}.*")):
                 file.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Event, Thread
+from typing import TextIO
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -39,6 +40,7 @@ class NoticeHanging(TrainerCallback):
         self.seconds, self.place = seconds, place
         self.last, self.over = time.monotonic(), Event()
         self.watches = seconds > 0 and world_size() > 1
+        self.file: TextIO | None = None
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -50,7 +52,7 @@ class NoticeHanging(TrainerCallback):
             Thread(target=self._watch, daemon=True).start()
 
     def on_step_begin(self, *_: object, **__: object) -> None:
-        if self.watches:
+        if self.file is not None:
             self.last = time.monotonic()
             faulthandler.dump_traceback_later(self.seconds, file=self.file)
 
@@ -59,8 +61,9 @@ class NoticeHanging(TrainerCallback):
     def close(self) -> None:
         """Watch no longer, however the training ended."""
         self.over.set()
-        if self.watches:
+        if self.file is not None:
             faulthandler.cancel_dump_traceback_later()
+            self.file.close()
 
     def _watch(self) -> None:
         """Until the end, or until there is something to say; then all processes go, by the launcher."""
