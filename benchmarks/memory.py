@@ -21,12 +21,14 @@ from typing import Any
 
 from benchmarks.pages import ROOT, TRAINING, write_between
 from pipeline.artifacts import Artifact, write_json
+from pipeline.needs import needs_of
 from pipeline.overrides import override
-from pipeline.plan import needs_of, size
+from pipeline.plan import size
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
+from pipeline.train.data.reading import read_apart
 
 RESULTS = ROOT / "benchmarks" / "results" / "memory.json"
 _TASKS = ("sentiment", "translation", "qa", "summarization", "chat")
@@ -112,7 +114,10 @@ def measure(case: Case, runs: Path, start: str) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for line in done.stdout.splitlines():
         told |= json.loads(line) if line.startswith("{") else {}
-    need = next(need for need in needs_of(Run(recipe_of(case), runs).recipe) if need.stage == case.stage)
+    recipe, task = Run(recipe_of(case), runs).recipe, case.stage.partition("/")[2]
+    settings = {task: recipe.tasks[task]} if task else {}
+    readings = {n: read_apart(n, s, recipe.held_out, recipe.seed) for n, s in settings.items()}
+    need = next(need for need in needs_of(recipe, readings) if need.stage == case.stage)
     return {**asdict(case), "parameters": need.parameters, "planned": round(need.memory), **told}
 
 

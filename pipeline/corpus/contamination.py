@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.artifacts import replacing
 from pipeline.corpus.layout import read_lines
@@ -16,6 +18,8 @@ from pipeline.evaluate.scripts import words
 
 _ROOM = 32
 """Places of the table for each passage: so one look in so many meets a place that is taken by another."""
+_LARGEST = 26
+"""Bits of a place in the table, at most: 64 MB. With more passages than that has room for, looks meet others oftener."""
 
 
 class Contaminants:
@@ -29,22 +33,33 @@ class Contaminants:
     def __init__(self, texts: Iterable[str], length: int) -> None:
         self.length = length
         self.known = np.unique(np.concatenate([np.empty(0, np.uint64), *map(self._passages, texts)]))
-        self.shift = np.uint64(64 - max(1, _ROOM * len(self.known)).bit_length())
+        self.shift = np.uint64(64 - min(_LARGEST, max(1, _ROOM * len(self.known)).bit_length()))
         self.taken = np.zeros(1 << (64 - int(self.shift)), dtype=bool)
         self.taken[self.known >> self.shift] = True
 
     def are_in(self, text: str) -> bool:
         """Whether a text shares a passage with a held-out one."""
+        return bool(len(self.shared_with(text)))
+
+    def shared_with(self, text: str) -> Hashes:
+        """The passages that a text shares with held-out ones."""
         if not len(self.known):
-            return False
+            return self.known
         passages = self._passages(text)
         likely = passages[self.taken[passages >> self.shift]]
         places = np.minimum(np.searchsorted(self.known, likely), len(self.known) - 1)
-        return bool((self.known[places] == likely).any())
+        return likely[self.known[places] == likely]
 
     def _passages(self, text: str) -> Hashes:
         """A hash of every passage."""
         return run_hashes(word_hashes(words(text)), self.length)
+
+
+def overlap(texts: Sequence[str], others: Iterable[str], length: int) -> NDArray[np.bool_]:
+    """Of each text whether it shares a passage with any of the others, of whom none but those passages are kept."""
+    known = Contaminants(texts, length)
+    shared = set(chain.from_iterable(known.shared_with(other).tolist() for other in others))
+    return np.array([not shared.isdisjoint(known.shared_with(text).tolist()) for text in texts], dtype=bool)
 
 
 def write_contaminants(file: Path, texts: Iterable[str]) -> None:

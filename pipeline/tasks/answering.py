@@ -99,7 +99,7 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
         question = fitting(fields["question"], lambda text: prompt("", text))
         return prompt(fitting(fields["context"], lambda text: prompt(text, question)), question)
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Greedy answers; the empty one where the model writes that there is none."""
         from pipeline.evaluate.predict import generate_texts
 

@@ -15,6 +15,9 @@ from pipeline.sources import Row
 IGNORED = -100
 """Label of a token that the loss passes over (the convention of torch's cross-entropy)."""
 
+_PORTION = 4096
+"""Examples that are tokenised together: enough to find some of like length for each batch."""
+
 Prediction = dict[str, Any]
 """What is written to predictions.jsonl for one example, beside the example itself."""
 
@@ -135,8 +138,15 @@ class Task(ABC):
         """
         return {}
 
-    @abstractmethod
     def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+        """One prediction per example, in order; the tokens of one portion at a time are in memory."""
+        found: list[Prediction] = []
+        for start in range(0, len(examples), _PORTION):
+            found += self.predict_portion(model, tokenizer, examples[start : start + _PORTION])
+        return found
+
+    @abstractmethod
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """One prediction per example, in order."""
 
     def class_for(self, config: Any) -> str:

@@ -91,7 +91,7 @@ class Chat(Task):
                 runs[-1:] = [longer]
         return runs
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message.
 
         The greedy reply has a mild penalty on repetition (Keskar et al., 2019); what is scored has none.

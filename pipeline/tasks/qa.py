@@ -157,7 +157,7 @@ class QuestionAnswering(Task):
         each = [statistics.of_one(i) for i in range(len(examples))]
         return {name: [float(metrics[name]) for metrics in each] for name in ("exact_match", "f1")}
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The likeliest span over all windows, or none where every window prefers that; and the next best ones."""
         threshold = getattr(model.config, "no_answer_threshold", 0.0)
         return [

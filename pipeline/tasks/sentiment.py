@@ -133,7 +133,7 @@ class Sentiment(Task):
         logits = self._logits(model, tokenizer, validation)
         return {**told, **self.problem.settle(model, logits, validation)}
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """What the problem makes of the logits."""
         return self.problem.predictions(self._logits(model, tokenizer, examples), model.config, examples)
 

@@ -68,7 +68,7 @@ class Summarization(Generating):
         most = self.settings.max_new_tokens
         return most if is_encoder_decoder(config) else min(most, self.settings.max_tokens // 2)
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Summaries in one line."""
         most, texts = self.longest(model.config), [e.fields["text"] for e in examples]
         if is_encoder_decoder(model.config):

@@ -172,7 +172,7 @@ class Translation(Generating):
     def _room(self, fields: Mapping[str, Any], tokenizer: Any) -> int:
         return self.settings.max_tokens - len(self._arrow(fields, tokenizer)) - 1
 
-    def predict(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
+    def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Translations with the placeholders of their sources."""
         if not is_encoder_decoder(model.config):
             written = self.write(model, tokenizer, [self._prompt(e.fields, tokenizer) for e in examples])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.corpus.contamination import Contaminants
+from pipeline.corpus.contamination import overlap
 from pipeline.evaluate.statistics import Statistics, coarse_enough, draw
 from pipeline.tasks.base import Example, Prediction, Task
 
@@ -102,8 +102,7 @@ def _slices(
     named = [kind for kind in np.unique(kinds).tolist() if kind][:_MOST_KINDS]
     parts |= {f"kind {kind}": kinds == kind for kind in named}
     if train:
-        known = Contaminants(dict.fromkeys(map(task.input_text, train)), _PASSAGE)
-        seen = np.array([known.are_in(task.input_text(example)) for example in examples])
+        seen = overlap([task.input_text(e) for e in examples], map(task.input_text, train), _PASSAGE)
         parts |= {f"with {_PASSAGE} words in a row from training": seen, "without": ~seen}
     return {
         name: {**statistics.of(which).score(), "examples": int(which.sum())}
