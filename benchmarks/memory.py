@@ -4,7 +4,7 @@
     python -m benchmarks.memory runs "qa"        # one case, printed
 
 ``runs`` is where the quickstart's corpus and tokenizer are made, or are from before. Each case is a process of its own
-that trains a few steps; nothing is measured or predicted.
+that trains a few steps, and of tasks another one that goes through the whole stage: predictions, baselines, intervals.
 """
 
 from __future__ import annotations
@@ -99,6 +99,15 @@ def train(case: Case, runs: Path, start: str) -> None:
     print(json.dumps({"measured": _resident("VmHWM")}))
 
 
+def finish(case: Case, start: str) -> None:
+    """Go through the whole stage of a task after as few steps, and print what the process took at the most."""
+    recipe, task = recipe_of(case), case.stage.partition("/")[2]
+    settings = replace(recipe.tasks[task], model=start)
+    with tempfile.TemporaryDirectory() as place:
+        Run(replace(recipe, tasks={task: settings}), Path(place)).finish(case.stage)
+    print(json.dumps({"stage_measured": _resident("VmHWM")}))
+
+
 def _resident(field: str) -> int:
     """Bytes: now (VmRSS), or at the most so far (VmHWM)."""
     status = Path("/proc/self/status").read_text()
@@ -107,13 +116,9 @@ def _resident(field: str) -> int:
 
 def measure(case: Case, runs: Path, start: str) -> dict[str, Any]:
     """What the plan says of a case, and what its process took."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", str(runs), case.name, start],
-        env={**os.environ, "MEMORY_CASE": "yes"}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    told: dict[str, Any] = {}
-    for line in done.stdout.splitlines():
-        told |= json.loads(line) if line.startswith("{") else {}
+    told = _printed(case, runs, start, "training")
+    if case.stage != "pretrain":
+        told |= _printed(case, runs, start, "stage")
     recipe, task = Run(recipe_of(case), runs).recipe, case.stage.partition("/")[2]
     settings = {task: recipe.tasks[task]} if task else {}
     readings = {n: read_apart(n, s, recipe.held_out, recipe.seed) for n, s in settings.items()}
@@ -121,21 +126,41 @@ def measure(case: Case, runs: Path, start: str) -> dict[str, Any]:
     return {**asdict(case), "parameters": need.parameters, "planned": round(need.memory), **told}
 
 
+def _printed(case: Case, runs: Path, start: str, part: str) -> dict[str, int]:
+    """What a process that goes through the training, or the stage, prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", str(runs), case.name, start],
+        env={**os.environ, "MEMORY_CASE": part}, stdout=subprocess.PIPE, text=True, check=True,
+    )  # fmt: skip
+    found: dict[str, int] = {}
+    for line in done.stdout.splitlines():
+        found |= json.loads(line) if line.startswith("{") else {}
+    return found
+
+
 def write_page(results: dict[str, Any]) -> None:
     """Write the table into docs/training.md."""
     rows = [
         f"| {row['name']} | {row['parameters'] / 1e6:.1f} M | {size(row['planned'])} | {size(row['measured'])} | "
-        f"{row['planned'] / row['measured'] - 1:+.0%} |"
+        f"{row['planned'] / row['measured'] - 1:+.0%} | "
+        f"{size(row['stage_measured']) if 'stage_measured' in row else ''} |"
         for row in results["cases"]
     ]
-    head = ["| training | parameters | planned | measured | |", "| --- | ---: | ---: | ---: | ---: |"]
+    head = [
+        "| training | parameters | planned | measured | | its whole stage |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
     write_between(TRAINING, "memory", "\n".join([f"On {results['machine']}:", "", *head, *rows]))
 
 
 def main(runs: Path, named: Sequence[str]) -> None:
     """Measure the cases, all or one, and write them down when all are there."""
-    if os.environ.get("MEMORY_CASE"):
-        train(next(case for case in CASES if case.name == named[0]), runs, named[1])
+    if part := os.environ.get("MEMORY_CASE"):
+        case = next(case for case in CASES if case.name == named[0])
+        if part == "stage":
+            finish(case, named[1])
+        else:
+            train(case, runs, named[1])
         return
     start = str(Run(recipe_of(_START), runs).finish("pretrain").path)
     chosen = [case for case in CASES if not named or named[0] in case.name]

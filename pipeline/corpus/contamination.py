@@ -19,7 +19,7 @@ from pipeline.evaluate.scripts import words
 _ROOM = 32
 """Places of the table for each passage: so one look in so many meets a place that is taken by another."""
 _LARGEST = 26
-"""Bits of a place in the table, at most: 64 MB. With more passages than that has room for, looks meet others oftener."""
+"""Bits of a place in the table, at most: 64 MB. With more passages than fit, looks meet others oftener."""
 
 
 class Contaminants:

@@ -23,6 +23,8 @@ COMPRESSED = (".gz", ".zst")
 _BUFFER = 256 * 1024
 _COMPRESSED_PIECE = 16 * 1024
 """Decompressed at a time: a piece that unpacks to very much is still small."""
+_UNSUSPICIOUS, _MOST_TIMES = 2**28, 200
+"""Bytes that any compressed file may unpack to, and by how much a larger one may grow."""
 _MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 """Byte order marks of what is not UTF-8, the longer ones first."""
 
@@ -37,7 +39,8 @@ def opened(path: Path) -> Iterator[io.BufferedReader]:
     with path.open("rb", buffering=0) as file:
         raw: io.RawIOBase = file
         if suffix in COMPRESSED:
-            raw = _Decompressed(gzip.GzipFile(fileobj=file) if suffix == ".gz" else _ZstdFile(file), path)
+            content = gzip.GzipFile(fileobj=file) if suffix == ".gz" else _ZstdFile(file)
+            raw = _Decompressed(content, file, path)
         yield io.BufferedReader(raw, _BUFFER)
 
 
@@ -64,8 +67,9 @@ def decoded_lines(path: Path, longest: int = -1) -> Iterator[str]:
 class _Decompressed(io.RawIOBase):
     """The content of a compressed file, with what is wrong with it in our words."""
 
-    def __init__(self, content: gzip.GzipFile | _ZstdFile, path: Path) -> None:
-        self._content, self._path = content, path
+    def __init__(self, content: gzip.GzipFile | _ZstdFile, packed: io.RawIOBase, path: Path) -> None:
+        self._content, self._packed, self._path = content, packed, path
+        self._unpacked = 0
 
     def readable(self) -> bool:
         return True
@@ -73,12 +77,24 @@ class _Decompressed(io.RawIOBase):
     def readinto(self, buffer: Buffer) -> int:
         """Fill some of a buffer; nothing of it at the end of the file."""
         try:
-            return self._content.readinto(buffer)
+            size = self._content.readinto(buffer)
+            self._unpacked += size
+            self._refuse_bomb()
+            return size
         except EOFError:
             what = "the compressed file ends too early"
         except (zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
             what = f"damaged compression ({first_line(error)})"
         raise GroundupError(str(self._path), what, "download or compress it again") from None
+
+    def _refuse_bomb(self) -> None:
+        """Nothing that people wrote unpacks to so much: it would fill memory or the disk."""
+        if self._unpacked > max(_UNSUSPICIOUS, _MOST_TIMES * self._packed.tell()):
+            raise GroundupError(
+                str(self._path),
+                f"it unpacks to more than {_MOST_TIMES} times its size, as no text does",
+                "take it away, or unpack it first",
+            )
 
 
 class _ZstdFile(io.RawIOBase):

@@ -17,6 +17,8 @@ from pipeline.errors import GroundupError, first_line
 from pipeline.sources.base import MISSING, Reader, Row, reads_files
 from pipeline.sources.opening import COMPRESSED, opened
 
+_BLOCK = 2**20
+"""Bytes that warcio reads at a time: a line of a damaged header is put together block by block, in square time."""
 LARGEST_PAGE = 10_000_000
 """Bytes; a larger page is passed over, it is data under the name of a page."""
 
@@ -68,7 +70,8 @@ def read_warc(path: Path) -> Iterator[Row]:
     number = 0
     with opened(path) as file:
         try:
-            for number, record in enumerate(Quiet(file, no_record_parse=True), start=1):
+            records = Quiet(file, no_record_parse=True, block_size=_BLOCK)
+            for number, record in enumerate(records, start=1):
                 yield from _pages_of_record(record, f"{path} record {number}")
                 _require_whole(record, f"{path} record {number}")
         except ArchiveLoadFailed as error:

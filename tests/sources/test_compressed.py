@@ -109,3 +109,20 @@ def test_what_has_no_format_inside_is_refused(tmp_path: Path, name: str) -> None
     (tmp_path / name).write_bytes(b"x")
     with pytest.raises(GroundupError, match=r"is no format that can be read; use one of .*\.csv"):
         list(read(str(tmp_path / name)))
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.txt.zst"])
+def test_what_unpacks_to_far_more_than_text_does_is_refused(tmp_path: Path, name: str) -> None:
+    zeros = b"0" * 2**20
+    with (tmp_path / name).open("wb") as file:
+        writer: Any = (
+            gzip.GzipFile(fileobj=file, mode="wb")
+            if name.endswith(".gz")
+            else zstandard.ZstdCompressor().stream_writer(file, closefd=False)
+        )
+        with writer:
+            for _ in range(300):
+                writer.write(zeros)
+    with pytest.raises(GroundupError, match="unpacks to more than 200 times its size, as no text does; take it"):
+        for _ in read(str(tmp_path / name)):
+            pass

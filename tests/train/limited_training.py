@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, TrainerCallback, set_seed
 
+from pipeline.errors import CutOff
 from pipeline.model.families import model_config
 from pipeline.model.machine import Choice
 from pipeline.model.published import set_attention
+from pipeline.processes import rank, world_size
 from pipeline.recipe import Model, Pretrain
 from pipeline.train.arguments import training_arguments
 from pipeline.train.faults.halving import parts_of
@@ -93,5 +95,16 @@ def limited(directory: Path, spare: int = 0) -> Outcome:
     return Outcome(losses, trainer.meter.tokens, trained, held_out, seen)
 
 
+def main(directory: Path, spare: int) -> int:
+    """Print what came of it; of several processes the last one is limited."""
+    try:
+        found = limited(directory, spare if rank() == world_size() - 1 else 0)
+    except CutOff as cut:
+        print(cut, file=sys.stderr)
+        return cut.exit_code
+    print(json.dumps(asdict(found)))
+    return 0
+
+
 if __name__ == "__main__":
-    print(json.dumps(asdict(limited(Path(sys.argv[1]), int(sys.argv[2])))))
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from transformers import TrainerCallback
 from pipeline.errors import GroundupError
 from pipeline.train.faults.halving import HalvingTrainer, parts_of
 from pipeline.train.faults.resuming import train_or_resume
-from tests.command_line import ROOT
+from tests.command_line import ROOT, run_two_processes
 from tests.train.limited_training import GLOBAL_BATCH, LENGTH, MEASURED, MICRO_BATCH, STEPS, Outcome, limited
 from tests.train.small_training import TRAININGS, large_batch_gradients, trained_gradients
 from tests.train.test_accumulation import distance
@@ -78,6 +79,26 @@ def test_where_the_real_allocator_fails_it_goes_on(tmp_path: Path) -> None:
     assert sum(found.held_out_rows) == sum(whole.held_out_rows) == MEASURED
     assert max(found.held_out_rows) < max(whole.held_out_rows)
     assert found.held_out == pytest.approx(whole.held_out, abs=1e-5)
+
+
+def test_of_two_processes_the_one_that_runs_out_ends_the_run_and_the_same_command_goes_on(
+    tmp_path: Path,
+) -> None:
+    whole, ended = limited(tmp_path / "whole"), 0
+    while (
+        done := run_two_processes("tests.train.limited_training", tmp_path / "two", "80000000")
+    ).returncode:
+        ended += 1
+        assert "memory ran out in one of 2 processes; the same command goes on from the last" in done.stderr
+        assert re.search(r"exitcode +: 75", done.stderr) and ended < 4, done.stderr
+        assert json.loads((tmp_path / "two" / "checkpoints" / "parts.json").read_text()) == {
+            "parts": 2**ended
+        }
+    assert ended and f"micro-batches go in {2**ended} parts, as memory ran out before" in done.stdout
+    found = [Outcome(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
+    assert len(found) == 2 and all(max(one.rows) <= MICRO_BATCH // 2**ended for one in found)
+    assert found[0].losses == pytest.approx(whole.losses, abs=1e-5)
+    assert found[0].tokens == whole.tokens and found[0].held_out == pytest.approx(whole.held_out, abs=1e-5)
 
 
 @pytest.mark.parametrize("room", [_room_forward, _room_backward])
