@@ -153,6 +153,23 @@ def test_noise_has_the_size_that_is_accounted_for_and_is_new_at_every_step(tmp_p
     assert abs(float(torch.corrcoef(torch.stack(added[:2]))[0, 1])) < 0.02
 
 
+def test_the_log_tells_the_share_of_examples_that_were_clipped(tmp_path: Path) -> None:
+    whole = _trainer(CLASSES, tmp_path, _budget())
+    data: Any = whole.train_dataset
+    features = [data.features[number] for step in range(STEPS) for number in data.drawn(step)]
+    lengths = []
+    for feature in features:
+        model = model_with(CLASSES)
+        model(**PadMicroBatch(PADDED_BY_ZERO, model)([[feature]])).loss.backward()
+        lengths.append(float(torch.cat([p.grad.flatten() for p in model.parameters()]).norm()))
+    between = (min(lengths) + max(lengths)) / 2
+    for clip in (1e9, between, 1e-9):
+        trainer = _trainer(CLASSES, tmp_path, _budget(clip=clip), logging_steps=STEPS)
+        _stepped(trainer)
+        told = [line["clipped"] for line in trainer.state.log_history if "clipped" in line]
+        assert told == [pytest.approx(sum(length > clip for length in lengths) / len(lengths))]
+
+
 def test_a_step_without_examples_is_noise_alone(tmp_path: Path) -> None:
     budget = Budget(10_000, 3, 1, 0.0, 1.0, 1e-3)
     data = PoissonBatches(Features(examples(CLASSES, COUNT)), range(COUNT), [12] * COUNT, budget, 2, SECRET)

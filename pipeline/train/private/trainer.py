@@ -26,7 +26,7 @@ class PrivateTrainer(MeteredTrainer):
 
     It is divided by the examples that a step has on average, since how many it has would tell of them. Nothing is
     skipped for what its loss is, which would tell of it too. The log is not private: its loss is the mean over a
-    step's examples, without noise.
+    step's examples, without noise, and ``clipped`` is the share of them whose gradient was longer than the clip.
 
     Args:
         model: in float32.
@@ -53,6 +53,7 @@ class PrivateTrainer(MeteredTrainer):
     ) -> None:
         self.loss, self.budget = loss, data.budget
         self.gives_positions, self.drawn = False, 0
+        self.seen = self.clipped = 0
         super().__init__(
             model=model,
             train_dataset=data,
@@ -114,18 +115,25 @@ class PrivateTrainer(MeteredTrainer):
                 f"memory ran out with the gradients of {len(inputs['input_ids'])} examples",
                 "use a smaller one, the global batch stays; or train less, with --finetune.adapter.kind lora",
             ) from error
+        optimizer: Any = self.optimizer.optimizer
+        lengths = torch.stack([each.flatten(1).norm(dim=1) for each in optimizer.grad_samples]).norm(dim=0)
+        self.seen += int(inputs["counts"].sum())
+        self.clipped += int((lengths > self.budget.clip).sum())
         if (
             not self.accelerator.sync_gradients
         ):  # others of this step are to come: clip, and keep their sum alone
-            optimizer = self.optimizer.optimizer
             optimizer.signal_skip_step()
             optimizer.step()
             optimizer.zero_grad()
         return loss / max(1, self.drawn)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Without the norm of a gradient that the step did not use."""
-        super().log({name: value for name, value in logs.items() if name != "grad_norm"}, start_time)
+        """Without the norm of a gradient that the step did not use; with the share of examples that were clipped."""
+        told = {name: value for name, value in logs.items() if name != "grad_norm"}
+        if "loss" in told and self.seen:
+            told["clipped"] = self.clipped / self.seen
+            self.seen = self.clipped = 0
+        super().log(told, start_time)
 
 
 @contextmanager
