@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import Groundup, run_groundup
+from tests.command_line import Groundup, run_groundup, run_interpreter
 from tests.small_recipe import write_data, write_recipe
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # beside others, one for each core; read when torch is first imported
@@ -40,6 +40,6 @@ def tiny(data: Path) -> Path:
 def whole_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs directory in which everything that the tiny recipe declares was run once."""
     runs = tmp_path_factory.mktemp("runs")
-    done = run_groundup("run", "--recipe", tiny, "--runs", runs)
+    done = run_interpreter("run", "--recipe", tiny, "--runs", runs)
     assert done.returncode == 0, done.stdout + done.stderr
     return runs
