@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -24,7 +23,6 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +30,10 @@ from benchmarks.pages import ROOT, TRAINING, write_between
 from pipeline.artifacts import LOG, PREDICTIONS, write_json
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.train.watching.log import read_log
+from tests.forked import Forked, forked
 from tests.small_recipe import write_data, write_recipe
 
 RESULTS = ROOT / "benchmarks" / "results"
-_LOADED = ["pipeline.verbs", "pipeline.stages", "pipeline.corpus.build", "pipeline.tokenizer.build",
-           "pipeline.train.pretrain", "pipeline.train.finetune"]  # fmt: skip
 _COMPARED = "model.safetensors", "tokenizer.json", PREDICTIONS
 _LOGGED = "loss", "grad_norm", "learning_rate", "eval_loss", "tokens", "samples"
 
@@ -72,8 +69,9 @@ def soak(arguments: Sequence[str], kills: int, place: Path, seed: int = 0) -> Su
     chance, survived = random.Random(seed), Survived()
     whole = place / "whole"
     began = time.monotonic()
-    if _ended(_started(arguments, whole)) != 0:
-        raise RuntimeError((whole / "said.txt").read_text()[-2000:])
+    untouched = _started(arguments, whole)
+    if _ended(untouched) != 0:
+        raise RuntimeError(untouched.text()[-2000:])
     survived.untouched_seconds = round(time.monotonic() - began, 1)
     longest = survived.untouched_seconds / 5
     began, turn = time.monotonic(), 0
@@ -82,7 +80,8 @@ def soak(arguments: Sequence[str], kills: int, place: Path, seed: int = 0) -> Su
         while (code := _lived(arguments, broken, chance, longest, survived)) == -signal.SIGKILL:
             survived.kills += 1
         if code:
-            raise RuntimeError((broken / "said.txt").read_text()[-2000:])
+            said = broken / "said"
+            raise RuntimeError("".join(file.read_text() for file in sorted(said.iterdir()))[-2000:])
         _compare(whole, broken, survived)
     survived.seconds = round(time.monotonic() - began, 1)
     return survived
@@ -115,29 +114,16 @@ RECIPES = {"soak": long_recipe, "soak-compiled": compiled_recipe}
 """By the name of what is written of them."""
 
 
-def _started(arguments: Sequence[str], runs: Path) -> BaseProcess:
+def _started(arguments: Sequence[str], runs: Path) -> Forked:
     """A command in a process of its own, forked from one that has loaded what it needs."""
-    runs.mkdir(parents=True, exist_ok=True)
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_LOADED)
-    process = context.Process(target=_run, args=([*arguments, "--runs", str(runs)], runs / "said.txt"))
-    process.start()
-    return process
+    return forked(runs / "said", "pipeline", *arguments, "--runs", runs)
 
 
-def _ended(process: BaseProcess, seconds: float | None = None) -> int | None:
+def _ended(started: Forked, seconds: float | None = None) -> int | None:
     """The exit code, negative after a signal; None while it goes on after so many seconds."""
+    (process,) = started.processes
     process.join(seconds)
     return process.exitcode
-
-
-def _run(arguments: list[str], said: Path) -> None:
-    from pipeline.cli import main
-
-    with said.open("a") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-        sys.exit(main(arguments))
 
 
 def _lived(
@@ -155,7 +141,7 @@ def _lived(
         code = _ended(started, 0.001)
         if code is not None:
             return code
-    started.kill()
+    started.processes[0].kill()
     code = _ended(started)
     survived.while_writing += at_writing and code == -signal.SIGKILL
     return code

@@ -31,10 +31,7 @@ _WITHOUT_BARS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. The exit code is 0, 2 for what the user can mend, 130 when interrupted, 75 when cut off."""
-    for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
-        os.environ.setdefault(switch, value)
-    # Where it is installed, it tells every command of a kernel that is missing and that nothing here calls.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    quieten()
     sys.excepthook = told
     try:
         _dispatch(list(sys.argv[1:] if arguments is None else arguments))
@@ -59,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return error.exit_code if isinstance(error, Interrupted) else Interrupted.exit_code
     return 0
+
+
+def quieten() -> None:
+    """Let libraries that are imported from now on say no more than a person wants to read."""
+    for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
+        os.environ.setdefault(switch, value)
+    # Where it is installed, it tells every command of a kernel that is missing and that nothing here calls.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _dispatch(arguments: list[str]) -> None:

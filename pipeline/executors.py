@@ -16,6 +16,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
+import multiprocess
 from datatrove.executor import LocalPipelineExecutor
 from datatrove.executor.base import PipelineExecutor
 from datatrove.pipeline.base import PipelineStep
@@ -111,6 +112,9 @@ def _engine(step: Step, tasks: int, executor: Executor, marks: Path) -> Pipeline
             mem_per_cpu_gb=executor.memory_gigabytes,
             logging_dir=str(marks),
         )
+    # Every process would import what its task needs anew; the server that all are forked from does so once.
+    modules = sorted({kind.__module__ for kind in Step.__subclasses__()})
+    multiprocess.get_context("forkserver").set_forkserver_preload(modules)
     return LocalPipelineExecutor(
         [step], tasks=tasks, workers=min(tasks, workers_of(executor)), logging_dir=str(marks)
     )

@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from tests.forked import ROOT, forked
 
 
 def run_groundup(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line in a process of its own."""
+    """The command line in a process of its own, and, with variables for it, in an interpreter of its own."""
+    if environment:  # libraries read some as they are imported
+        return run_interpreter(*arguments, **environment)
+    with tempfile.TemporaryDirectory() as said:
+        return forked(Path(said), "pipeline", *arguments).ended()
+
+
+def run_interpreter(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line in an interpreter that imports all it needs, as a person starts it."""
     return subprocess.run(
         [sys.executable, "-m", "pipeline", *map(str, arguments)],
         cwd=ROOT,
@@ -45,7 +54,7 @@ def two_processes(module: str, *arguments: str | Path) -> list[str | Path]:
 
 
 def run_two_processes(module: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """A module in two processes under Accelerate."""
+    """A module in two processes under Accelerate's launcher, each an interpreter of its own."""
     return subprocess.run(
         two_processes(module, *arguments),
         cwd=ROOT,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from tests.command_line import Groundup, run_groundup
+from tests.command_line import Groundup, run_groundup, run_interpreter
 from tests.small_recipe import write_data, write_recipe
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # beside others, one for each core; read when torch is first imported
@@ -23,23 +25,37 @@ def groundup() -> Groundup:
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of all workers of pytest-xdist together: what one makes there under a lock, the others take."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def data(shared: Path) -> Path:
     """Directory of the tiny data."""
-    directory = tmp_path_factory.mktemp("data")
-    write_data(directory)
+    directory = shared / "data"
+    with FileLock(shared / "data.lock"):
+        if not directory.exists():
+            write_data(directory)
+            write_recipe(directory)
     return directory
 
 
 @pytest.fixture(scope="session")
 def tiny(data: Path) -> Path:
     """Path of the tiny recipe."""
-    return write_recipe(data)
+    return data / "tiny.py"
 
 
 @pytest.fixture(scope="session")
-def whole_run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Runs directory in which everything that the tiny recipe declares was run once."""
-    runs = tmp_path_factory.mktemp("runs")
-    done = run_groundup("run", "--recipe", tiny, "--runs", runs)
-    assert done.returncode == 0, done.stdout + done.stderr
+def whole_run(tiny: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Runs directory, this worker's own, in which everything that the tiny recipe declares was run once."""
+    once, runs = shared / "whole", tmp_path_factory.mktemp("runs")
+    with FileLock(shared / "whole.lock"):
+        if not once.exists():
+            done = run_interpreter("run", "--recipe", tiny, "--runs", shared / "begun")
+            assert done.returncode == 0, done.stdout + done.stderr
+            (shared / "begun").rename(once)
+    shutil.copytree(once, runs, dirs_exist_ok=True)
     return runs

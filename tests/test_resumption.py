@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,8 @@ from pipeline.artifacts import LOG
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.watching.log import read_log
-from tests.command_line import ROOT, run_two_processes, two_processes
+from tests.command_line import run_interpreter, run_two_processes
+from tests.forked import Forked, forked
 
 
 def test_kills_at_any_moment_change_nothing(tmp_path: Path) -> None:
@@ -58,38 +56,21 @@ def _copied(prepared: Path, runs: Path) -> Path:
     return runs / "tiny" / "pretrain"
 
 
-def _command(processes: int, arguments: list[str]) -> list[str | Path]:
-    """Groundup in one process or in two."""
-    one: list[str | Path] = [sys.executable, "-m", "pipeline", *arguments]
-    return two_processes("pipeline", *arguments) if processes == 2 else one
+def _pretrain(recipe: Path, runs: Path, processes: int) -> Forked:
+    """Begin to pre-train in one process or in two."""
+    arguments = "pretrain", "--recipe", recipe, "--runs", runs
+    return forked(runs / "said", "pipeline", *arguments, processes=processes, environment=ONE_THREAD)
 
 
-def _killed_after(steps: int, command: list[str | Path], log: Path) -> None:
-    """Start a command and kill all its processes when the log has so many steps."""
-    job = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=ONE_THREAD,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while job.poll() is None and len([e for e in read_log(log) if "loss" in e]) < steps:
+def _killed_after(steps: int, job: Forked, log: Path) -> None:
+    """Kill all processes of a job when the log has so many steps."""
+    while job.runs() and len([e for e in read_log(log) if "loss" in e]) < steps:
         time.sleep(0.01)
-    assert job.poll() is None, "it ended before it could be killed"
-    for process in _below(job.pid):
-        os.kill(process, signal.SIGKILL)
-    job.wait()
+    assert job.runs(), "it ended before it could be killed"
+    job.kill()
 
 
-def _below(process: int) -> list[int]:
-    """A process and all that it has started, directly or not."""
-    import psutil
-
-    return [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
-
-
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 STREAM = 'stream=Stream(("DATA/reviews.csv", "DATA/summaries.jsonl"), weights=(3, 1), window=1500), '
 
 
@@ -111,13 +92,15 @@ def test_processes_that_are_killed_end_with_the_same_bytes(processes: int, text:
     corpus = _prepared(recipe, tmp_path)
     for name in ("whole", "killed"):
         out = _copied(corpus, tmp_path / name)
-        arguments = ["pretrain", "--recipe", str(recipe), "--runs", str(tmp_path / name)]
-        command = _command(processes, arguments)
         if name == "killed":
-            _killed_after(random.Random(0).randint(5, 30), command, out / LOG)
-        done = subprocess.run(
-            command, cwd=ROOT, env=ONE_THREAD, capture_output=True, text=True, check=False, timeout=400
-        )
+            job = _pretrain(recipe, tmp_path / name, processes)
+            _killed_after(random.Random(0).randint(5, 30), job, out / LOG)
+        if name == "killed" or text == "memory-mapped":
+            done = _pretrain(recipe, tmp_path / name, processes).ended()
+        else:  # in other interpreters, with other seeds of hashes
+            arguments = "pretrain", "--recipe", recipe, "--runs", tmp_path / name
+            one, two = partial(run_interpreter, **ONE_THREAD), partial(run_two_processes, "pipeline")
+            done = (one if processes == 1 else two)(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         ends.append((out / "model.safetensors").read_bytes())
     assert ends[0] == ends[1]
@@ -128,14 +111,11 @@ def test_another_number_of_processes_goes_on_with_the_same_batches(tmp_path: Pat
     recipe = long_recipe(tmp_path)
     corpus = _prepared(recipe, tmp_path)
     whole = _copied(corpus, tmp_path / "whole")
-    done = run_two_processes("pipeline", "pretrain", "--recipe", recipe, "--runs", tmp_path / "whole")
+    done = _pretrain(recipe, tmp_path / "whole", 2).ended()
     assert done.returncode == 0, done.stdout + done.stderr
     broken = _copied(corpus, tmp_path / "broken")
-    arguments = ["pretrain", "--recipe", str(recipe), "--runs", str(tmp_path / "broken")]
-    _killed_after(15, _command(2, arguments), broken / LOG)
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    _killed_after(15, _pretrain(recipe, tmp_path / "broken", 2), broken / LOG)
+    done = _pretrain(recipe, tmp_path / "broken", 1).ended()
     assert done.returncode == 0, done.stderr
     assert "processes are 1, and were 2: global batches stay" in done.stdout
     losses = [[e["loss"] for e in read_log(out / LOG) if "loss" in e] for out in (whole, broken)]

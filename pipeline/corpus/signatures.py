@@ -68,9 +68,10 @@ class Sketching:
 
     def _passes(self, similarity: float, hashes: int) -> float:
         """Chance that at least the threshold's share of the hashes agree."""
-        from scipy.stats import binom
+        from scipy.special import bdtrc  # scipy.stats would take each process that sketches seconds to import
 
-        return float(binom.sf(np.ceil(self.threshold * hashes - 1e-9) - 1, hashes, max(0.0, similarity)))
+        fewest = int(np.ceil(self.threshold * hashes - 1e-9))
+        return float(bdtrc(fewest - 1, hashes, max(0.0, similarity)))
 
     def sketches(self, texts: Sequence[str]) -> Sketches:
         """MinHashes of texts."""

@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 from pipeline.model.machine import Choice
 from pipeline.recipe import Finetune
 from pipeline.tasks import task_named
-from tests.command_line import run_two_processes
+from tests.forked import forked
 from tests.train.small_training import (
     CLASSES,
     TRAININGS,
@@ -61,7 +61,7 @@ def test_layers_that_are_compiled_change_nothing(stage: str, head: str) -> None:
 
 
 def test_processes_add_up_to_the_large_batch_and_stay_alike(tmp_path: Path) -> None:
-    done = run_two_processes("tests.train.small_training", tmp_path)
+    done = forked(tmp_path / "said", "tests.train.small_training", tmp_path, processes=2).ended()
     assert done.returncode == 0, done.stderr
     (gradients, weights), (_, others) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     for (stage, head), found in gradients.items():

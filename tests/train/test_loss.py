@@ -21,7 +21,7 @@ from pipeline.train.arguments import training_arguments
 from pipeline.train.head import LossHead, Shaping, put_loss_head
 from pipeline.train.loss import row_losses
 from pipeline.train.trainer import CausalTrainer
-from tests.command_line import run_two_processes
+from tests.forked import forked
 from tests.train.sharded_training import whole_gradients
 from tests.train.small_training import PLAIN
 
@@ -238,7 +238,8 @@ def test_compiled_it_is_one_graph(family: str) -> None:
 def test_weights_that_fsdp2_spreads_are_whole_where_the_loss_is_taken(
     family: str, precision: str, error: float, tmp_path: Path
 ) -> None:
-    done = run_two_processes("tests.train.sharded_training", family, precision, tmp_path)
+    program = "tests.train.sharded_training", family, precision, tmp_path
+    done = forked(tmp_path / "said", *program, processes=2).ended()
     assert done.returncode == 0, done.stderr
     wanted_loss, wanted = whole_gradients(family)
     for rank in (0, 1):
