@@ -123,6 +123,8 @@ def test_what_unpacks_to_far_more_than_text_does_is_refused(tmp_path: Path, name
         with writer:
             for _ in range(300):
                 writer.write(zeros)
-    with pytest.raises(GroundupError, match="unpacks to more than 200 times its size, as no text does; take it"):
+    with pytest.raises(
+        GroundupError, match="unpacks to more than 200 times its size, as no text does; take it"
+    ):
         for _ in read(str(tmp_path / name)):
             pass
