@@ -1,7 +1,7 @@
 """The memory that the plan names beside what trainings take: the most that their process was resident.
 
     python -m benchmarks.memory runs             # every case; writes benchmarks/results/memory.json, docs/training.md
-    python -m benchmarks.memory runs "qa"        # one case, printed
+    python -m benchmarks.memory runs "chat"      # those with this in their name, in place of what was measured before
 
 ``runs`` is where the quickstart's corpus and tokenizer are made, or are from before. Each case is a process of its own
 that trains a few steps, and of tasks another one that goes through the whole stage: predictions, baselines, intervals.
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pages import ROOT, TRAINING, write_between
-from pipeline.artifacts import Artifact, write_json
+from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.needs import needs_of
 from pipeline.overrides import override
 from pipeline.plan import size
@@ -141,13 +141,13 @@ def _printed(case: Case, runs: Path, start: str, part: str) -> dict[str, int]:
 def write_page(results: dict[str, Any]) -> None:
     """Write the table into docs/training.md."""
     rows = [
-        f"| {row['name']} | {row['parameters'] / 1e6:.1f} M | {size(row['planned'])} | {size(row['measured'])} | "
-        f"{row['planned'] / row['measured'] - 1:+.0%} | "
-        f"{size(row['stage_measured']) if 'stage_measured' in row else ''} |"
+        f"| {row['name']} | {row['parameters'] / 1e6:.1f} M | {size(row['planned'])} | "
+        f"{size(row.get('stage_measured', row['measured']))} | "
+        f"{row['planned'] / row.get('stage_measured', row['measured']) - 1:+.0%} | {size(row['measured'])} |"
         for row in results["cases"]
     ]
     head = [
-        "| training | parameters | planned | measured | | its whole stage |",
+        "| stage | parameters | planned | measured | | while it trains |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     write_between(TRAINING, "memory", "\n".join([f"On {results['machine']}:", "", *head, *rows]))
@@ -168,10 +168,18 @@ def main(runs: Path, named: Sequence[str]) -> None:
     for case in chosen:
         found.append(measure(case, runs, start))
         print(json.dumps(found[-1]), flush=True)
-    if not named:
-        results = {"machine": describe_hardware(hardware()), "cases": found}
-        write_json(RESULTS, results)
-        write_page(results)
+    machine = describe_hardware(hardware())
+    if named:
+        before = read_json(RESULTS)
+        if before["machine"] != machine:
+            raise SystemExit(
+                f"the other cases were measured on {before['machine']}; measure all of them here"
+            )
+        anew = {row["name"]: row for row in found}
+        found = [anew.get(row["name"], row) for row in before["cases"]]
+    results = {"machine": machine, "cases": found}
+    write_json(RESULTS, results)
+    write_page(results)
 
 
 if __name__ == "__main__":

@@ -131,6 +131,24 @@ def test_a_private_training_is_measured_and_said_on_the_card(
     assert "Fine-tuned with differential privacy" in page
 
 
+def test_a_bound_leaves_what_many_examples_have_in_common(place: Path, tmp_path: Path) -> None:
+    chance, said = random.Random(1), ("bad", "good")
+    rows = [(f"{' '.join(chance.choices(NOUNS, k=2))} {n} {said[n % 2]}", said[n % 2]) for n in range(1200)]
+    with (tmp_path / "easy.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    settings = {
+        "--finetune.data": tmp_path / "easy.csv",
+        "--finetune.global-batch": 200,
+        "--finetune.micro-batch": 100,
+    }
+    settings["--finetune.privacy.epsilon"] = 8
+    words = [str(word) for pair in settings.items() for word in pair]
+    assert main(_arguments("finetune", place, 12, tmp_path, *words)) == 0
+    rows_of = Artifact(tmp_path / "secrets" / "finetune" / "sentiment").metrics()
+    assert rows_of["model"]["accuracy"] > 0.8 > 0.6 > rows_of["majority_class"]["accuracy"]
+    assert 7.5 < rows_of["model"]["epsilon"] <= 8
+
+
 @pytest.mark.parametrize(
     ("settings", "where"),
     [

@@ -14,6 +14,8 @@ from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTok
 
 from pipeline.model.out_of_memory import Parts
 
+_MOST_LOGITS = 2**24
+"""Numbers in the logits of one batch, unless they are those of one sequence: 64 MB in float32."""
 _REMEDY = "use a smaller --max-tokens or --max-new-tokens, or a machine with more memory"
 
 
@@ -148,7 +150,7 @@ def summed_losses(
 
     Args:
         features: each with ``input_ids`` and ``labels``.
-        batch_tokens: in one batch, padding included.
+        batch_tokens: in one batch, padding included; fewer where the vocabulary is large.
     """
     from pipeline.evaluate.targets import PadTargets
 
@@ -160,11 +162,13 @@ def summed_losses(
         return batch
 
     nats = [0.0] * len(features)
-    for batch, outputs in forward_batches(model, features, without_labels, batch_tokens):
+    most = min(batch_tokens, _MOST_LOGITS // model.config.get_text_config().vocab_size)
+    for batch, outputs in forward_batches(model, features, without_labels, most):
         labels = pad([features[i] for i in batch])["labels"].to(outputs.logits.device)
         for number, logits, wanted in zip(batch, outputs.logits, labels, strict=True):
             loss = torch.nn.functional.cross_entropy(logits[:-1].float(), wanted[1:], reduction="sum")
             nats[number] = float(loss)
+        del outputs, logits  # before those of the next batch are there
     return nats
 
 

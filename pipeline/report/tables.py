@@ -192,8 +192,10 @@ def number(value: Any, name: str = "") -> str:
 
 
 def _told_apart(one: float, other: float) -> tuple[str, str]:
-    """Two different numbers with as many decimals as it takes to see the difference."""
+    """Two numbers with as many decimals as it takes to see the difference, where there is one."""
     texts = number(one), number(other)
+    if one == other:
+        return texts
     for decimals in range(4, 17):
         if texts[0] != texts[1]:
             break
