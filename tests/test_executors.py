@@ -14,6 +14,7 @@ from pipeline.executors import Step, run_step
 from pipeline.recipe import Executor
 from pipeline.recipe_files import load_recipe
 from pipeline.sources.base import INSTALLED
+from tests.command_line import ROOT
 from tests.corpus.made_text import plant
 from tests.corpus.test_corpus import make
 
@@ -70,10 +71,13 @@ def test_a_corpus_made_on_a_cluster_is_the_one_made_here(tmp_path: Path, slurm: 
     assert "#SBATCH --partition=cpu" in next(slurm.glob("script.*")).read_text()
 
 
-def test_a_job_that_ends_without_its_tasks_is_an_error(tmp_path: Path, slurm: Path) -> None:
-    step = _Fails(tmp_path)
-    with pytest.raises(GroundupError, match=r"1 of 1 tasks have not ended well; look at the logs"):
-        run_step(step, 1, Executor(kind="slurm", partition="cpu"), tmp_path / "marks")
+def test_a_job_that_ends_without_its_tasks_is_an_error(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the job has to find this file
+    with pytest.raises(GroundupError, match=r"1 of 4 tasks have not ended well; look at the logs"):
+        run_step(_Fails(tmp_path), 4, Executor(kind="slurm", partition="cpu"), tmp_path / "marks")
+    assert (tmp_path / "task-3").read_text() == "begun"
 
 
 class _Fails(Step):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.corpus.contamination import Contaminants
+from pipeline.corpus.contamination import Contaminants, overlap
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run, _note_contamination
 
@@ -32,11 +32,13 @@ def test_the_verdict_is_that_of_comparing_every_passage() -> None:
     passages = {tuple(t.split()[i : i + 6]) for t in held_out for i in range(7)}
     truth = [any(tuple(d.split()[i : i + 6]) in passages for i in range(7)) for d in documents]
     assert [known.are_in(d) for d in documents] == truth and 0 < sum(truth) < len(truth)
+    assert overlap(documents, iter(held_out), 6).tolist() == truth
 
 
 def test_without_held_out_texts_nothing_is_contaminated() -> None:
     assert not Contaminants([], 13).are_in(" ".join(WORDS))
     assert not Contaminants(["too short"], 13).are_in("too short")
+    assert overlap(["too short", " ".join(WORDS)], [], 13).tolist() == [False, False]
 
 
 def test_task_data_that_came_later_is_mentioned(

@@ -24,6 +24,9 @@ SENTENCES = [
 ]
 
 
+CHAT = {"text_column": "prompt", "label_column": "response"}
+
+
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     return train_tokenizer(SENTENCES * 20, Tokenizer(), vocabulary=330, context=64)
@@ -38,6 +41,20 @@ def test_every_task_is_one_file_named_after_it() -> None:
     assert {name: task.__module__ for name, task in TASKS.items()} == {
         n: f"pipeline.tasks.{n}" for n in TASKS
     }
+
+
+def test_predictions_are_made_in_portions_and_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = _examples("chat", *({"prompt": f"{n}?", "response": f"{n}."} for n in range(10)), **CHAT)
+    task, portions = task_named("chat", Finetune()), []
+
+    def said(model: Any, tokenizer: Any, part: list[Example]) -> list[dict[str, Any]]:
+        portions.append(len(part))
+        return [{"prediction": example.fields["messages"][1]["content"]} for example in part]
+
+    monkeypatch.setattr("pipeline.tasks.base._PORTION", 4)
+    monkeypatch.setattr(task, "predict_portion", said)
+    assert [p["prediction"] for p in task.predict(None, None, examples)] == [f"{n}." for n in range(10)]
+    assert portions == [4, 4, 2]
 
 
 class TestSentiment:

@@ -29,14 +29,16 @@ class Reading:
 def read_apart(name: str, settings: Finetune, share: float, seed: int) -> Reading:
     """Read and split a task's data as its training does.
 
-    A process has to read nothing before, for what it has freed it would use again: so each task has one.
+    A process has to read nothing before, for what it has freed it would use again: so each task has one, where the
+    system can fork safely. On others it is read here, and some of what it takes stays unseen.
 
     Raises:
         GroundupError: what reading refuses, or when the data do not fit into memory.
     """
-    # A fork has the libraries loaded already. macOS and Windows have none that is safe.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as process:
+    if sys.platform != "linux":
+        return _read(name, settings, share, seed)
+    # A fork has the libraries loaded, and knows what a recipe has registered.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
         try:
             return process.submit(_read, name, settings, share, seed).result()
         except (BrokenProcessPool, MemoryError):
