@@ -21,7 +21,7 @@ FLOORS = [
     ["corpus", "tokenizer", "tasks"],
     ["train"],
     ["stages"],
-    ["report", "inference"],
+    ["report", "inference", "needs"],
     ["plan", "publish", "sweep"],
     ["verbs"],
     ["cli"],
