@@ -190,7 +190,8 @@ def translation_signatures(predictions: Sequence[str], references: Sequence[str]
     """sacreBLEU's signatures: versions and settings that make the scores comparable."""
     scorers = _scorers()
     for scorer in scorers.values():
-        scorer.corpus_score(list(predictions), [list(references)])
+        # a score has to be taken for that, of one segment as well as of all
+        scorer.corpus_score(list(predictions[:1]), [list(references[:1])])
     return {name: str(scorer.get_signature()) for name, scorer in scorers.items()}
 
 
@@ -204,8 +205,9 @@ class Rouge(OfflineMetric):
         scorer = RougeScorer(
             _ROUGE, use_stemmer=True, tokenizer=_Words() if is_spaceless(references) else None
         )
-        every = [scorer.score(r, p) for p, r in zip(predictions, references, strict=True)]
-        return means(**{name: [scores[name].fmeasure for scores in every] for name in _ROUGE})
+        every = (scorer.score(r, p) for p, r in zip(predictions, references, strict=True))
+        rows = [[scores[name].fmeasure for name in _ROUGE] for scores in every]
+        return means(**dict(zip(_ROUGE, zip(*rows, strict=True), strict=True)))
 
 
 class _Words:

@@ -46,10 +46,11 @@ def means(**values: Sequence[float]) -> Statistics:
 def ratios(**parts: tuple[Sequence[float], Sequence[float]]) -> Statistics:
     """Metrics that are one sum divided by another, by name; 0 where the second is 0."""
     columns = [np.asarray(column, dtype=np.float64) for pair in parts.values() for column in pair]
+    names = list(parts)  # all that the metrics need of them
 
     def metrics(sums: Numbers) -> dict[str, float]:
         return {
-            name: sums[2 * i] / sums[2 * i + 1] if sums[2 * i + 1] else 0.0 for i, name in enumerate(parts)
+            name: sums[2 * i] / sums[2 * i + 1] if sums[2 * i + 1] else 0.0 for i, name in enumerate(names)
         }
 
     return Statistics(np.stack(columns, axis=1), metrics)
@@ -58,11 +59,12 @@ def ratios(**parts: tuple[Sequence[float], Sequence[float]]) -> Statistics:
 def joined(*parts: Statistics) -> Statistics:
     """The metrics of all of them, of the same examples."""
     ends = np.cumsum([part.rows.shape[1] for part in parts])[:-1]
+    each = [part.metrics for part in parts]  # without their rows, of which the whole has a copy
 
     def metrics(sums: Numbers) -> dict[str, float]:
         found: dict[str, float] = {}
-        for part, own in zip(parts, np.split(sums, ends), strict=True):
-            found |= part.metrics(own)
+        for of_part, own in zip(each, np.split(sums, ends), strict=True):
+            found |= of_part(own)
         return found
 
     return Statistics(np.concatenate([part.rows for part in parts], axis=1), metrics)
