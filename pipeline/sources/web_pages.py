@@ -157,7 +157,15 @@ _pages_read = itertools.count(1)
 
 def _row(page: Any, url: str, date: str, place: str) -> Row:
     values = {"text": page.text, "url": url, "date": date}
-    return Row(values, place, group=urlsplit(url).hostname or "", licence=page.license or "")
+    return Row(values, place, group=_host(url), licence=page.license or "")
+
+
+def _host(url: str) -> str:
+    """Of an address, empty where it has none that can be made out."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # http://[, say
+        return ""
 
 
 def _require_whole(record: Any, place: str) -> None:

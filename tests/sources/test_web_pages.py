@@ -99,6 +99,15 @@ def test_a_page_is_a_row_and_one_without_text_none(tmp_path: Path) -> None:
 
 
 @needs_library
+def test_a_page_of_an_address_that_is_none_has_no_group(tmp_path: Path) -> None:
+    path = _archive(tmp_path / "a.warc")
+    path.write_bytes(path.read_bytes().replace(b"https://bob.org/4", b"https://[bob.org4"))
+    rows = list(read(str(path)))
+    assert [row.group for row in rows] == ["ann.org", "bob.org", ""]
+    assert rows[2].values["url"] == "https://[bob.org4" and "Cy" in rows[2].values["text"]
+
+
+@needs_library
 def test_a_broken_page_is_passed_over(tmp_path: Path) -> None:
     rows = list(read(str(_archive(tmp_path / "a.warc", damaged=True))))
     assert [row.values["url"] for row in rows] == ["https://bob.org/3", "https://bob.org/4"]
