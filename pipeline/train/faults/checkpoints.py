@@ -100,6 +100,7 @@ class KeepCheckpoints(TrainerCallback):
     def working(self) -> Iterator[None]:
         """While the block runs; the last checkpoint is in its place when it ends, also by an error."""
         on_main(lambda: shutil.rmtree(self.beside, ignore_errors=True))
+        self._sealing.submit(bool)  # starts the thread while there is memory for its stack
         try:
             yield
         finally:  # alone: at an error the other processes are elsewhere
