@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -33,8 +33,8 @@ class Need:
     tokens: int
     flops: float
     memory: float
-    """Bytes of each process at the most while it trains (``training_bytes``); on a GPU, of what lies there. Under
-    privacy with a gradient for each example."""
+    """Bytes of each process at the most while it trains (``training_bytes``), with the task's data; on a GPU, of what
+    lies there. Under privacy with a gradient for each example."""
     disk: float
     """Bytes of the finished model, and of the two checkpoints that are kept until then."""
 
@@ -58,8 +58,8 @@ def needs_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[Need]:
         settings = finetuning(settings, parameters=1, examples=reading.examples)
         trainings = 2 if settings.from_scratch and settings.adapter.method == "none" else 1
         head = task_named(task, settings).model_class
-        need = _need(stage_of(task, settings), config, settings, settings.max_tokens, trainings, head)
-        yield replace(need, memory=need.memory + (0.0 if torch.cuda.is_available() else reading.held))
+        stage, length = stage_of(task, settings), settings.max_tokens
+        yield _need(stage, config, settings, length, trainings, head, reading.held)
 
 
 def _need(
@@ -69,6 +69,7 @@ def _need(
     length: int,
     trainings: int,
     head: str = "AutoModelForCausalLM",
+    held: float = 0.0,
 ) -> Need:
     adapter = settings.adapter if isinstance(settings, Finetune) else Adapter()
     counted = cost_or_estimate(config, length, head, adapter)
@@ -85,6 +86,7 @@ def _need(
         activations = activation_bytes(config, micro * length, takes_bfloat16(settings.precision))
         memory = _base_bytes(counted, settings) + 2 * trained + state + activations
         memory += 0 if torch.cuda.is_available() else PROCESS
+    memory += 0 if torch.cuda.is_available() else held
     return Need(
         stage,
         counted.parameters,

@@ -135,6 +135,8 @@ def _run(module: str, arguments: Sequence[str], environment: Mapping[str, str], 
     sys.argv = [module, *arguments]
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except Exception:
+    except (
+        Exception
+    ):  # told by the program's own hook, as an interpreter does it; multiprocessing has another way
         sys.excepthook(*sys.exc_info())
         sys.exit(1)

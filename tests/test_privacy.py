@@ -143,12 +143,12 @@ def test_a_bound_leaves_what_many_examples_have_in_common(place: Path, tmp_path:
     rows = [(f"{' '.join(chance.choices(NOUNS, k=2))} {n} {said[n % 2]}", said[n % 2]) for n in range(1200)]
     with (tmp_path / "easy.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *rows])
-    settings = {
+    settings: dict[str, object] = {
         "--finetune.data": tmp_path / "easy.csv",
         "--finetune.global-batch": 200,
         "--finetune.micro-batch": 100,
+        "--finetune.privacy.epsilon": 8,
     }
-    settings["--finetune.privacy.epsilon"] = 8
     words = [str(word) for pair in settings.items() for word in pair]
     assert main(_arguments("finetune", place, 12, tmp_path, *words)) == 0
     rows_of = Artifact(tmp_path / "secrets" / "finetune" / "sentiment").metrics()
