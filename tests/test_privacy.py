@@ -77,7 +77,7 @@ def test_a_model_that_remembers_its_examples_tells_which_they_were(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for verb in ("finetune", "membership"):
-        assert main(_arguments(verb, place, 120, tmp_path)) == 0
+        assert main(_arguments(verb, place, 200, tmp_path)) == 0
     assert "Its losses tell which examples it was trained on, better than chance" in capsys.readouterr().out
     found = Artifact(tmp_path / "secrets" / "membership" / "finetune" / "sentiment")
     rows = found.metrics()
@@ -86,7 +86,7 @@ def test_a_model_that_remembers_its_examples_tells_which_they_were(
     low, high = found.details()["before"]["intervals"][AUC].values()
     assert low < 0.5 < high, "before it was trained it could not know them"
     _held_out_rows_cannot_be_told_apart(place, tmp_path)
-    run = Run(load_recipe(str(_recipe(place, 120))), tmp_path)
+    run = Run(load_recipe(str(_recipe(place, 200))), tmp_path)
     before = found.manifest()
     assert measure_membership(run, "sentiment").manifest() == before, "what was found is not looked for again"
     card = model_card(run, "finetune/sentiment", "user/secrets")
@@ -97,7 +97,7 @@ def _held_out_rows_cannot_be_told_apart(place: Path, runs: Path) -> None:
     """The same attack on two halves of what was not trained on."""
     from pipeline.inference.finished import finished
 
-    made = finished(Run(load_recipe(str(_recipe(place, 120))), runs), "sentiment")
+    made = finished(Run(load_recipe(str(_recipe(place, 200))), runs), "sentiment")
     held_out = read_examples(made.task, 0.4, 0).held_out
     losses = losses_of(made.task, made.model, made.tokenizer, held_out)
     half, missed, areas = len(held_out) // 2, 0, []

@@ -291,7 +291,13 @@ def test_rare_classes_weigh_more_and_have_a_threshold(tmp_path: Path) -> None:
     ]
     start, data = publish("bert", tmp_path / "base"), write_rows(tmp_path / "a.jsonl", rows)
     metrics, lines = train(
-        start, data, tmp_path / "out", class_weights="balanced", choose_threshold=True, steps=40
+        start,
+        data,
+        tmp_path / "out",
+        class_weights="balanced",
+        choose_threshold=True,
+        steps=120,
+        learning_rate=3e-3,
     )
     told = json.loads((tmp_path / "out" / "details.json").read_text())["model"]
     classify = _classifier(tmp_path / "out")
