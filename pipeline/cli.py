@@ -18,7 +18,8 @@ from pipeline.processes import part
 from pipeline.recipe import ALIGNED, Recipe
 from pipeline.recipe_files import load_recipe
 from pipeline.redaction import redacted, told
-from pipeline.verbs import VERBS, Common, Nothing, Verb, chosen_tasks, with_task
+from pipeline.verbs import VERBS
+from pipeline.verbs.common import Common, Nothing, Verb, chosen_tasks, with_task
 
 _QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_VERBOSITY": "error"}
 _WITHOUT_BARS = {

@@ -1,0 +1,81 @@
+"""Verbs that use a finished model, and hand it on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import GroundupError
+from pipeline.verbs.common import ADAPTER_SHORT, Common, Nothing, Verb, chosen_tasks
+
+if TYPE_CHECKING:
+    from pipeline.stages import Run
+
+
+@dataclass(frozen=True)
+class Translate:
+    """What translate takes beside."""
+
+    po: Path = Path()
+    """The gettext catalogue."""
+    out: Path | None = None
+    """Where the translated one goes; without it beside the catalogue, as fr.translated.po."""
+    into: str = ""
+    """The language, where the model has learnt both directions; without it, that of the catalogue's header."""
+    fuzzy: bool = False
+    """Translate anew what is marked as fuzzy."""
+    overwrite: bool = False
+    """Replace a file that is there, the catalogue itself if --out names it."""
+
+
+@dataclass(frozen=True)
+class Publish:
+    """What publish takes beside."""
+
+    repo: str = ""
+    """Repository on the Hub, as user/name."""
+    public: bool = False
+    """Let everybody read it; without this a new repository is private, and one that is public is refused."""
+    dry_run: bool = False
+    """Show the card and every file that would be pushed, without a network."""
+
+
+def _chat(common: Common, run: Run, _: Nothing) -> None:
+    from pipeline.inference.chat import chat
+
+    chat(run, common.task)
+
+
+def _translate(common: Common, run: Run, options: Translate) -> None:
+    from pipeline.inference.translate import Wish, translate_catalogue
+
+    if options.po == Path():
+        raise GroundupError("translate", "no catalogue is named", "use --po FILE")
+    wish = Wish(options.po, options.out, options.into, options.fuzzy, options.overwrite)
+    translate_catalogue(run, common.task or "translation", wish)
+
+
+def _merge(common: Common, run: Run, _: Nothing) -> None:
+    from pipeline.inference.merge import merge
+
+    for task in chosen_tasks(common, run.recipe):
+        merge(run, task)
+
+
+def _publish(common: Common, run: Run, options: Publish) -> None:
+    from pipeline.publish.hub import publish
+
+    publish(run, common.task, options.repo, options.public, options.dry_run)
+
+
+USING = {
+    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT),
+    "translate": Verb(
+        "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
+    ),
+    "merge": Verb(
+        "make a stock model of --task NAME's --adapter NAME", _merge, ADAPTER_SHORT, needs_task=True
+    ),
+    "publish": Verb("write a model card and push to the Hub", _publish, ADAPTER_SHORT, options=Publish()),
+}
