@@ -219,13 +219,19 @@ def _parsed(file: Path, parse: Callable[[str], Any]) -> Any:
 
 
 def write_json(file: Path, value: Any) -> None:
-    """Write JSON beside, sync and rename, so that a reader sees the old file or the new one."""
-    write_text(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """Write JSON beside, sync and rename, so that a reader sees the old file or the new one.
+
+    It goes to the file piece by piece: as one text, large ones would take many times their size in memory.
+    """
+    with replacing(file) as beside, beside.open("w", encoding="utf-8") as handle:
+        json.dump(value, handle, indent=2, ensure_ascii=False)
+        handle.write("\n")
 
 
 def write_json_lines(file: Path, rows: Iterable[Any]) -> None:
     """Write one JSON value a line, in the same way."""
-    write_text(file, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    with replacing(file) as beside, beside.open("w", encoding="utf-8") as handle:
+        handle.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def write_text(file: Path, text: str) -> None:

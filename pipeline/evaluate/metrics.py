@@ -162,13 +162,21 @@ class SquadMatch(OfflineMetric):
         )
 
 
+_SEGMENTS = 1000
+"""Whose references are taken at a time: sacreBLEU holds all their n-grams."""
+
+
 def _by_segment(
     name: str, metric: sacrebleu.metrics.base.Metric, predictions: Sequence[str], references: Sequence[str]
 ) -> Statistics:
     """A metric of sacreBLEU from its statistics by segment, which are what its own significance tests add up."""
-    rows = metric._extract_corpus_statistics(list(predictions), [list(references)])
+    rows = []
+    for start in range(0, len(predictions), _SEGMENTS):
+        part = slice(start, start + _SEGMENTS)
+        found = metric._extract_corpus_statistics(list(predictions[part]), [list(references[part])])
+        rows.append(np.array(found, dtype=np.float64))
     return Statistics(
-        np.array(rows, dtype=np.float64),
+        np.concatenate(rows),
         lambda sums: {name: metric._compute_score_from_stats(sums.astype(int).tolist()).score},
     )
 

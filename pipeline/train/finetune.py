@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -179,7 +179,7 @@ class Bench:
             if row == MODEL:
                 self._save(trained, predictions, checkpoints)
             measured = Measured(predictions, costs, settled)
-            write_json(checkpoints / _RESULT, asdict(measured))
+            write_json(checkpoints / _RESULT, vars(measured))
             return measured
 
         measured = on_main(predict)

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from pipeline.artifacts import write_text
+from pipeline.artifacts import write_json_lines
 
 SUMMARY = "train_runtime"
 """Stands in what the Trainer logs when all is over, and in nothing else."""
@@ -33,7 +33,7 @@ class Log(TrainerCallback):
         """Take out the lines of steps that will be done again."""
         if state.is_world_process_zero:
             kept = [entry for entry in read_log(self.file) if not self._comes_again(entry, state)]
-            write_text(self.file, "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept))
+            write_json_lines(self.file, kept)
 
     def _comes_again(self, entry: dict[str, Any], state: TrainerState) -> bool:
         mine = all(entry.get(key) == value for key, value in self.facts.items())
