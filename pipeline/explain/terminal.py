@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from rich import box
@@ -17,15 +18,13 @@ _MARKED = 8
 _SHADES = ((0.66, "bold {} reverse"), (0.33, "bold {}"), (0.1, "{}"))
 """From which share of the greatest score on a word looks how."""
 _FOR, _AGAINST = "green", "red"
-_WIDE = 100
-"""Columns of an output that is no terminal."""
+_WIDE = 10_000
+"""Columns of an output that is no terminal: nothing is wrapped or cut."""
 
 
 def print_explanation(explanation: Explanation, console: Console | None = None) -> None:
     """Print whether the methods can be believed, then their pictures and their numbers."""
-    console = console or Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _WIDE)
+    console = console or Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)
     for line in headlines(explanation):
         console.print(Text(line, style="bold"))
     console.print(Text(what_was_said(explanation)))

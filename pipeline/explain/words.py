@@ -25,7 +25,7 @@ class Word:
 def words_of(reading: Reading) -> list[Word]:
     """The words of all texts that were read, in their order; a token belongs to the one that its first letter is in.
 
-    White space that is a token of its own stands alone. What was cut off has no word.
+    A token of white space belongs to the word that follows. What was cut off has no word.
     """
     found: list[Word] = []
     for name, text in reading.texts.items():
@@ -43,9 +43,9 @@ def words_of(reading: Reading) -> list[Word]:
 
 def _begin(place: Place, text: str, starts: Sequence[int], spans: Sequence[tuple[int, int]]) -> int:
     """Where the word begins that a token's first letter is in, or the token itself where that is in none."""
-    piece = text[place.start : place.end]
-    first = place.start + len(piece) - len(piece.lstrip())
-    if first == place.end:
+    rest = text[place.start :]
+    first = place.start + len(rest) - len(rest.lstrip())
+    if first == len(text):
         return place.start
     number = bisect_right(starts, first) - 1
     return spans[number][0] if number >= 0 and first < spans[number][1] else first
@@ -54,4 +54,4 @@ def _begin(place: Place, text: str, starts: Sequence[int], spans: Sequence[tuple
 def _end(place: Place | None, text: str, start: int) -> int:
     assert place is not None  # of a token that was given to a word
     shown = place.start + len(text[place.start : place.end].rstrip())
-    return shown if shown > start else place.end
+    return shown if shown > start else max(start + 1, place.end)

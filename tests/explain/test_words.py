@@ -28,16 +28,16 @@ def test_tokens_of_part_of_a_character_stand_for_the_whole_of_it(algorithm: str)
 
 
 def test_the_words_of_a_reading() -> None:
-    text = "It wasn't 好看 \n\nfine."
-    pieces = ["It", " was", "n", "'t", " 好", "看", " \n\n", "fi", "ne", "."]
+    text = "It wasn't 好看 \n\nfine. "
+    pieces = ["It", " was", "n", "'t", " 好", "看", " \n\n", "fi", "ne", ".", " "]
     places: list[Place | None] = [None]
     for piece in pieces:
         start = places[-1].end if places[-1] else 0
         places.append(Place("text", start, start + len(piece)))
     reading = Reading({"input_ids": [0] * len(places)}, places, {"text": text}, len(places), 0)
     found = words_of(reading)
-    assert [text[w.start : w.end] for w in found] == ["It", "wasn't", "好", "看", " \n\n", "fine", "."]
-    assert [w.tokens for w in found] == [(1,), (2, 3, 4), (5,), (6,), (7,), (8, 9), (10,)]
+    assert [text[w.start : w.end] for w in found] == ["It", "wasn't", "好", "看", "fine", ".", " "]
+    assert [w.tokens for w in found] == [(1,), (2, 3, 4), (5,), (6,), (7, 8, 9), (10,), (11,)]
 
 
 def test_words_as_a_reader_marks_them() -> None:
