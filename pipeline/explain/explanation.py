@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -170,6 +171,7 @@ def _scores(
         method = method_named(name)
         try:
             found = method(model, tokenizer, said, asked)
+            _refuse_nan(name, found.values)
         except GroundupError as refusal:
             refusals.append(refusal)
             continue
@@ -181,6 +183,13 @@ def _scores(
             else GroundupError("--method", "none is named", f"name one of: {', '.join(METHODS)}")
         )
     return scores, facts, [str(refusal) for refusal in refusals]
+
+
+def _refuse_nan(method: str, scores: Sequence[float]) -> None:
+    if not all(map(math.isfinite, scores)):
+        raise GroundupError(
+            method, "its scores are not numbers", "measure the model first: its training went wrong"
+        )
 
 
 def _tokens(reading: Reading, movable: set[int], tokenizer: Any) -> Sequence[Token]:

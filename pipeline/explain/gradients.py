@@ -32,7 +32,7 @@ def integrated_gradients(model: Any, tokenizer: Any, said: Said, asked: Asked) -
         asked: steps and baseline.
 
     Raises:
-        GroundupError: of a model that reads its text twice.
+        GroundupError: of a model that reads its text twice, or has no embedding of padding where that is asked for.
     """
     model.eval()
     embedding, given = _embedding(model, said), _given(model, said)
@@ -79,9 +79,12 @@ def _embedding(model: Any, said: Said) -> Any:
 
 
 def _blank(embedding: Any, tokenizer: Any, asked: Asked, device: Any) -> Tensor:
-    if asked.baseline == "padding":
-        return embedding(torch.tensor([tokenizer.pad_token_id], device=device))[0]
-    return embedding(torch.arange(len(tokenizer), device=device)).mean(0)
+    there = min(len(tokenizer), embedding.num_embeddings)
+    if asked.baseline == "mean":
+        return embedding(torch.arange(there, device=device)).mean(0)
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= there:
+        raise GroundupError("--baseline padding", "padding has no embedding in this model", "use mean")
+    return embedding(torch.tensor([tokenizer.pad_token_id], device=device))[0]
 
 
 @contextmanager

@@ -146,3 +146,43 @@ def test_the_likelihood_of_what_a_causal_model_writes(tmp_path: Path) -> None:
         likely = model(short).logits.log_softmax(-1)[0]
     wanted = sum(float(likely[short.shape[1] - 4 + n, token]) for n, token in enumerate(written.tolist()))
     assert found[1] == pytest.approx(torch.tensor(wanted / 3).exp().item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("problem", ["labels", "grades", "ordinal"])
+def test_labels_and_grades_are_explained_as_they_are_said(problem: Any, tmp_path: Path) -> None:
+    config = {
+        "labels": LABELS,
+        "grades": {"num_labels": 1, "grades": [-9.0, 9.0], "continuous": True},
+        "ordinal": {
+            "num_labels": 2,
+            "grades": [1.0, 2.0, 5.0],
+            "id2label": {0: "above 1", 1: "above 2"},
+            "label2id": {"above 1": 0, "above 2": 1},
+        },
+    }[problem]
+    settings = Finetune(problem=problem, max_tokens=16)
+    task, model, tokenizer = _loaded("sentiment", "bert", tmp_path, settings, **config)
+    found = explain(task, model, tokenizer, {"text": "the film was fine"}, asked=QUICK)
+    (said,) = task.predict(model, tokenizer, [task.asked_by({"text": "the film was fine"})])
+    wanted = {
+        "labels": lambda: max(said["probabilities"].values()),
+        "grades": lambda: said["prediction"],
+        "ordinal": lambda: said["above"][found.name.removeprefix("above ")],
+    }[problem]()
+    assert found.value == pytest.approx(wanted, abs=1e-5)
+    assert found.unit == ("grade" if problem == "grades" else "probability")
+    assert len(found.attributions) == 2 and found.as_dict()["tokens"][1]["entry"] == "the"
+
+
+def test_a_model_with_an_adapter_is_explained(tmp_path: Path) -> None:
+    import peft
+
+    task, model, tokenizer = _loaded("sentiment", "bert", tmp_path, Finetune(max_tokens=16), **LABELS)
+    adapter = peft.LoraConfig(task_type="SEQ_CLS", target_modules=["query", "value"], r=2)
+    plain = explain(task, model, tokenizer, {"text": "the film was fine"}, asked=QUICK)
+    worn = explain(
+        task, peft.get_peft_model(model, adapter), tokenizer, {"text": "the film was fine"}, asked=QUICK
+    )
+    assert [one.method for one in worn.attributions] == [one.method for one in plain.attributions]
+    for one, other in zip(worn.attributions, plain.attributions, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4), "an adapter that has learnt nothing"
