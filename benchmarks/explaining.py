@@ -27,7 +27,7 @@ from pipeline.stages import Run
 
 RESULTS = ROOT / "benchmarks" / "results" / "explaining.json"
 PAGE = ROOT / "docs" / "explaining.md"
-ASKED = Asked(orders=5)
+ASKED = Asked(steps=32, orders=5)
 
 
 def measure(where: Path, tasks: Sequence[str], count: int, place: Path) -> dict[str, Any]:
