@@ -19,7 +19,7 @@ FLOORS = [
     ["model", "executors", "recipe_files"],
     ["checks", "evaluate", "launch"],
     ["corpus", "tokenizer", "tasks"],
-    ["train"],
+    ["train", "explain"],
     ["stages"],
     ["report", "inference", "needs"],
     ["plan", "publish", "sweep"],

@@ -40,6 +40,8 @@ class Continuation:
     """Without special tokens."""
     ended: bool
     """Whether the model itself made an end, before it was stopped."""
+    ids: tuple[int, ...] = ()
+    """Its tokens up to the end that the model made, and that alone where there are no others."""
 
 
 def generate_texts(
@@ -93,7 +95,8 @@ def continuations(
         for part, new in parts.each(batch, produced):
             for i, tokens in zip(part, new, strict=True):
                 text = tokenizer.decode(tokens, skip_special_tokens=True).strip()
-                written[i] = Continuation(text, _ended(tokens[1:] if reads else tokens, model))
+                own = tokens[1:] if reads else tokens
+                written[i] = Continuation(text, _ended(own, model), _to_end(own.tolist(), model))
     return written
 
 
@@ -111,10 +114,17 @@ def _padded(
 
 
 def _ended(tokens: torch.Tensor, model: PreTrainedModel) -> bool:
+    return bool(torch.isin(tokens, torch.tensor(_ends(model), device=tokens.device)).any())
+
+
+def _ends(model: PreTrainedModel) -> list[int]:
     ends = model.generation_config.eos_token_id if model.generation_config else None
-    return bool(
-        torch.isin(tokens, torch.tensor(ends if ends is not None else [], device=tokens.device)).any()
-    )
+    return [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+
+
+def _to_end(tokens: list[int], model: PreTrainedModel) -> tuple[int, ...]:
+    end = next((place for place, token in enumerate(tokens) if token in _ends(model)), len(tokens))
+    return tuple(tokens[: max(end, 1)])
 
 
 @torch.no_grad()

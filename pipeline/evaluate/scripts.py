@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable
 from itertools import islice
 
+import regex
+
 SPACELESS = "\u3040-\u30ff\u3400-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Ranges, as inside a regular expression, of letters of scripts that put no spaces between words."""
 _LETTER = re.compile(f"[{SPACELESS}]")
 _SPACED = re.compile(r"\w+")
 _WORD = re.compile(f"[{SPACELESS}]|[^\\W{SPACELESS}]+")
-
+_SHOWN = regex.compile(
+    rf"[{SPACELESS}]\p{{M}}*|(?:[^\W{SPACELESS}]|\p{{M}})+(?:['’-][^\W{SPACELESS}]+)*|(?!\s)\X"
+)
 
 _ASCII = {n: chr(n).lower() if chr(n).isalnum() or chr(n) == "_" else " " for n in range(128)}
 
@@ -23,6 +27,11 @@ def words(text: str) -> list[str]:
     if not _LETTER.search(text):
         return _SPACED.findall(text.casefold())
     return _WORD.findall(text.casefold())
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Characters of each word, with its inner hyphens and apostrophes, and of each other sign."""
+    return [match.span() for match in _SHOWN.finditer(text)]
 
 
 def is_spaceless(texts: Iterable[str]) -> bool:

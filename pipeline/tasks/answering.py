@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluate.statistics import Statistics
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of
-from pipeline.tasks.base import Example, Prediction, Task, prompt_and_answer, tokens
+from pipeline.tasks.base import Asks, Example, Prediction, Task, prompt_and_answer, tokens
 from pipeline.tasks.spans import likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
 from pipeline.tasks.windows import beginning
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
 
 NO_ANSWER = "unanswerable"
 """What the model writes for a question without an answer."""
@@ -115,6 +118,28 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
                 examples, prompts, generate_texts(model, tokenizer, ids, most, batch), strict=True
             )
         ]
+
+    def asks(self) -> Asks:
+        """A question, perhaps with a context."""
+        return Asks(("question",), ("context",))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """Without answers."""
+        given = self.asks().checked(self.name, texts)
+        fields = {"question": given["question"], "context": given.get("context", ""), "answers": []}
+        return Example(fields, place="", group="")
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The answer that is written, or a token of it."""
+        from pipeline.evaluate.predict import continuations
+        from pipeline.evaluate.said import said_in_words
+
+        prompt = tokens(tokenizer, self.prompt(example.fields, tokenizer))
+        answer: Sequence[int] = tokens(tokenizer, f" {wanted.target}")
+        if not wanted.target:
+            most, batch = self._longest_answer, self.settings.evaluation_tokens
+            answer = continuations(model, tokenizer, [prompt], most, batch)[0].ids
+        return said_in_words(model, tokenizer, prompt, answer, wanted.token, len(tokens(tokenizer, _CUE)))
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """SQuAD's exact match and F1, from 0 to 1."""

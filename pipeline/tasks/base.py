@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
 
 IGNORED = -100
 """Label of a token that the loss passes over (the convention of torch's cross-entropy)."""
@@ -34,6 +37,30 @@ class Example:
     def with_prediction(self, prediction: Prediction) -> dict[str, Any]:
         """Everything about it and what was said of it, as plain values."""
         return {**self.fields, **prediction, "place": self.place, "group": self.group}
+
+
+@dataclass(frozen=True)
+class Asks:
+    """Names of the texts that a task reads."""
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+
+    def checked(self, name: str, texts: Mapping[str, str]) -> dict[str, str]:
+        """The texts that were given.
+
+        Raises:
+            GroundupError: where one is missing or empty, or is none of these.
+        """
+        given = {key: text for key, text in texts.items() if text.strip()}
+        for key in self.needed:
+            if key not in given:
+                raise GroundupError(f"task '{name}'", f"it reads a {key}, and none is given", f"give --{key}")
+        for key in given:
+            if key not in (*self.needed, *self.optional):
+                names = " and ".join(f"--{name}" for name in (*self.needed, *self.optional))
+                raise GroundupError(f"--{key}", f"the task '{name}' reads no {key}", f"it takes {names}")
+        return given
 
 
 class Task(ABC):
@@ -168,6 +195,39 @@ class Task(ABC):
             GroundupError: by tasks that do not translate, and for a language that the model does not know.
         """
         raise GroundupError(f"task '{self.name}'", "it translates nothing", "name a task that does")
+
+    def asks(self) -> Asks:
+        """Names of the texts that a person gives it to read."""
+        return Asks(("text",))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """Texts that came without a label, as an example.
+
+        Args:
+            texts: by name, those of ``asks``.
+
+        Raises:
+            GroundupError: where one is missing or is none of the task's, and by tasks that cannot tell.
+        """
+        raise GroundupError(
+            f"task '{self.name}'", "it takes no text but its data", "name a task of Groundup's own"
+        )
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """What the model reads of an example, token by token, and what it says of it: what attribution explains.
+
+        Args:
+            model: of the task.
+            tokenizer: of the model.
+            example: its label is not looked at.
+            wanted: which of all that it says.
+
+        Raises:
+            GroundupError: where it says no such thing, and by tasks that cannot tell.
+        """
+        raise GroundupError(
+            f"task '{self.name}'", "it does not tell what its model reads", "name a task of Groundup's own"
+        )
 
     def fits(self, example: Example, tokenizer: Any, config: Any) -> bool:
         """Whether the model reads the whole of what it is given; else the task cuts it."""

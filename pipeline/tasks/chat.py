@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,13 @@ from pipeline.model.messages import Message, exchanges, opening, read_messages, 
 from pipeline.model.turns import ready_for_turns, told, written
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
-from pipeline.tasks.base import IGNORED, Example, Prediction, Task
+from pipeline.tasks.base import IGNORED, Example, Prediction, Task, tokens
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
+
+_PENALTY = 1.2
+"""On repetition, in greedy replies (Keskar et al., 2019)."""
 
 
 class Chat(Task):
@@ -94,7 +100,7 @@ class Chat(Task):
     def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """How surprising every reply was (nats, summed), and a greedy one to the conversation's first message.
 
-        The greedy reply has a mild penalty on repetition (Keskar et al., 2019); what is scored has none.
+        The greedy reply has a mild penalty on repetition; what is scored has none.
         """
         encoded = [self.encode(e.fields, tokenizer, model.config) for e in examples]
         surprise = self._surprise(model, tokenizer, encoded)
@@ -127,12 +133,33 @@ class Chat(Task):
     def _replies(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[str]:
         from pipeline.evaluate.predict import generate_texts
 
-        prompts = []
-        for example in examples:
-            asked, tools = opening(example.fields["messages"]), example.fields.get("tools") or ""
-            prompts.append(written(tokenizer, asked, tools, ask=True)[-self.settings.max_tokens :])
+        prompts = [self._prompt(example, tokenizer) for example in examples]
         most, batch = self.settings.max_new_tokens, self.settings.evaluation_tokens
-        return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=1.2)
+        return generate_texts(model, tokenizer, prompts, most, batch, repetition_penalty=_PENALTY)
+
+    def _prompt(self, example: Example, tokenizer: Any) -> list[int]:
+        """The conversation up to where the assistant speaks first."""
+        messages, tools = example.fields["messages"], example.fields.get("tools") or ""
+        return written(tokenizer, opening(messages), tools, ask=True)[-self.settings.max_tokens :]
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """The user's first message; the reply is yet to come."""
+        text = self.asks().checked(self.name, texts)["text"]
+        messages = [{"role": role, "content": said} for role, said in (("user", text), ("assistant", ""))]
+        return Example({"messages": messages}, place="", group="")
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The first reply, or a token of it."""
+        from pipeline.evaluate.predict import continuations
+        from pipeline.evaluate.said import said_in_words
+
+        prompt = self._prompt(example, tokenizer)
+        answer: Sequence[int] = tokens(tokenizer, wanted.target)
+        if not wanted.target:
+            most, batch = self.settings.max_new_tokens, self.settings.evaluation_tokens
+            replies = continuations(model, tokenizer, [prompt], most, batch, repetition_penalty=_PENALTY)
+            answer = replies[0].ids
+        return said_in_words(model, tokenizer, prompt, answer, wanted.token)
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Mean loss (nats) and perplexity per assistant token, and bits per byte of what the assistant says."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.processes import say
 from pipeline.recipe import Finetune
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Example, Prediction, Task, tokens
 
 if TYPE_CHECKING:
     from pipeline.evaluate.predict import Continuation
+    from pipeline.evaluate.said import Said, Wanted
 
 _TRIED = 200
 """Validation examples by which beams are chosen; all of them are written once for every choice."""
@@ -19,6 +20,9 @@ _TRIED = 200
 
 class Generating(Task):
     """A causal model continues a prompt; an encoder-decoder reads the input in its own way, and writes."""
+
+    lead: ClassVar[str] = ""
+    """What stands between a prompt and the answer."""
 
     def __init__(self, settings: Finetune) -> None:
         super().__init__(settings)
@@ -56,6 +60,30 @@ class Generating(Task):
 
         most, batch = self.longest(model.config), self.settings.evaluation_tokens
         return continuations(model, tokenizer, prompts, most, batch, **options)
+
+    def said_of(
+        self, model: Any, tokenizer: Any, prompt: Sequence[int], wanted: Wanted, form: int, **options: Any
+    ) -> Said:
+        """What the model writes after a prompt, or what it would have to write.
+
+        Args:
+            model: of the task.
+            tokenizer: of the model.
+            prompt: its tokens, or those that an encoder reads.
+            wanted: the text and the token that are meant.
+            form: tokens at the prompt's end that belong to the task.
+            options: for ``generate``.
+        """
+        from pipeline.evaluate.said import said_in_words
+
+        answer: Sequence[int]
+        if wanted.target and is_encoder_decoder(model.config):
+            answer = self.writing(wanted.target, tokenizer)[:-1]
+        elif wanted.target:
+            answer = tokens(tokenizer, self.lead + wanted.target)
+        else:
+            answer = self.write(model, tokenizer, [prompt], **options)[0].ids
+        return said_in_words(model, tokenizer, prompt, answer, wanted.token, form)
 
     def longest(self, config: Any) -> int:
         """Tokens of an answer, at most."""

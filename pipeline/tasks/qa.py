@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import refuse_surrogates
+from pipeline.errors import GroundupError, refuse_surrogates, shown
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of, placed
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Asks, Example, Prediction, Task
 from pipeline.tasks.candidates import LONGEST_ANSWER, Candidates, candidates
 from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
-from pipeline.tasks.windows import Window, windows_of
+from pipeline.tasks.windows import Span, Window, readings_of, windows_of
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
+
+NO_ANSWER = "no answer"
 
 _USAGE = """\
 import torch
@@ -164,6 +169,53 @@ class QuestionAnswering(Task):
             found.said(example.fields["context"], threshold, self.settings.n_best)
             for example, found in zip(examples, self._candidates(model, tokenizer, examples), strict=True)
         ]
+
+    def asks(self) -> Asks:
+        """Both."""
+        return Asks(("question", "context"))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """Without answers."""
+        given = self.asks().checked(self.name, texts)
+        return Example({**given, "answers": [], "answer_starts": []}, place="", group="")
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The answer that is said, the first place of another one, or "no answer"; in the window surest of it."""
+        from pipeline.evaluate.outcomes import OfSpan
+        from pipeline.evaluate.said import Said, surest
+
+        windows = self._windows(example.fields, tokenizer, model.config)
+        question, context = example.fields["question"], example.fields["context"]
+        readings = readings_of(question, context, tokenizer, windows, self.settings.max_tokens)
+        span = self._span(model, tokenizer, example, wanted.target)
+        found = []
+        for window, reading in zip(windows, readings, strict=True):
+            first, last = window.labels(*span) if span else (window.nothing, window.nothing)
+            if first != window.nothing or not span:
+                name = context[slice(*span)] if span else NO_ANSWER
+                outcome = OfSpan(name, first, last, end=len(window.ids) - 1)
+                found.append(Said(reading, outcome, tuple(dict.fromkeys((first, last)))))
+        if not found:
+            raise GroundupError(
+                "--target",
+                "the answer is in no window as a whole",
+                "name a shorter one, or raise --max-tokens",
+            )
+        return surest(model, tokenizer, found, self.settings.evaluation_tokens)
+
+    def _span(self, model: Any, tokenizer: Any, example: Example, target: str) -> Span | None:
+        """Characters of the answer that is meant; None for no answer."""
+        if target:
+            start = example.fields["context"].find(target)
+            if start < 0 and target != NO_ANSWER:
+                raise GroundupError(
+                    f"--target {shown(target)}",
+                    "the context has no such words",
+                    f"name an answer that stands in it, or '{NO_ANSWER}'",
+                )
+            return (start, start + len(target)) if start >= 0 else None
+        (said,) = self.predict(model, tokenizer, [example])
+        return (said["start"], said["end"]) if said["start"] < said["end"] else None
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """SQuAD's exact match and F1, from 0 to 1, and the calibration error of probabilities, where there are any."""

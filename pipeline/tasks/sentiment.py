@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, nearest
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import column, marked_columns, text_column
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Asks, Example, Prediction, Task
 from pipeline.tasks.problems import PROBLEMS, Loss, problem_of
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
 
 _PAIRS = (
     ("sentence1", "sentence2"),
@@ -144,6 +147,30 @@ class Sentiment(Task):
 
         features = [read(e.fields, tokenizer, self.settings) for e in examples]
         return mean_logits(model, tokenizer, features, self.settings.evaluation_tokens)
+
+    def asks(self) -> Asks:
+        """A text, or two."""
+        return Asks(("text", "pair") if self.settings.pair_column else ("text",))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """Without a label."""
+        return Example({**self.asks().checked(self.name, texts), "label": ()}, place="", group="")
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The class that is said, or another one; of several windows the one that is surest of it."""
+        from pipeline.evaluate.said import Said, surest
+        from pipeline.tasks.texts import head_reads_at, readings
+
+        outcomes = self.problem.outcomes(model.config)
+        (prediction,) = self.predict(model, tokenizer, [example])
+        name = wanted.target or self.problem.chosen(prediction)
+        if name not in outcomes:
+            raise GroundupError(f"--target {name}", "the model says no such thing", nearest(name, outcomes))
+        windows = [
+            Said(reading, outcomes[name], (head_reads_at(reading, tokenizer),))
+            for reading in readings(example.fields, tokenizer, self.settings)
+        ]
+        return surest(model, tokenizer, windows, self.settings.evaluation_tokens)
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """The problem's metrics."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.recipe import Finetune
@@ -21,6 +21,9 @@ from pipeline.tasks.base import (
 )
 from pipeline.tasks.generating import Generating, is_encoder_decoder, pair
 
+if TYPE_CHECKING:
+    from pipeline.evaluate.said import Said, Wanted
+
 _SAMPLE = "The text to summarise."
 _CUE = "\nSummary:"
 
@@ -31,6 +34,7 @@ class Summarization(Generating):
     name = "summarization"
     main_metric = "rougeL"
     pipeline_tag = "summarization"
+    lead = " "
     usage = generation_usage(_SAMPLE + _CUE)
 
     @classmethod
@@ -56,7 +60,7 @@ class Summarization(Generating):
         return prompt_and_answer(self._prompt(fields["text"], tokenizer, len(answer)), answer)
 
     def _summary_ids(self, summary: str, tokenizer: Any) -> list[int]:
-        return tokens(tokenizer, f" {summary}")[: max(1, self.settings.max_tokens // 2)]
+        return tokens(tokenizer, self.lead + summary)[: max(1, self.settings.max_tokens // 2)]
 
     def _prompt(self, text: str, tokenizer: Any, answer: int) -> list[int]:
         cue = tokens(tokenizer, _CUE)
@@ -68,13 +72,25 @@ class Summarization(Generating):
         most = self.settings.max_new_tokens
         return most if is_encoder_decoder(config) else min(most, self.settings.max_tokens // 2)
 
+    def _asked(self, text: str, tokenizer: Any, config: Any) -> list[int]:
+        """What the model reads before it writes."""
+        if is_encoder_decoder(config):
+            return self.reading(text, tokenizer, self.settings.max_tokens)
+        return self._prompt(text, tokenizer, self.longest(config))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """Without a summary."""
+        return Example({**self.asks().checked(self.name, texts), "summary": ""}, place="", group="")
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The summary that is written, or a token of it."""
+        prompt = self._asked(example.fields["text"], tokenizer, model.config)
+        form = 0 if is_encoder_decoder(model.config) else len(tokens(tokenizer, _CUE))
+        return self.said_of(model, tokenizer, prompt, wanted, form)
+
     def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """Summaries in one line."""
-        most, texts = self.longest(model.config), [e.fields["text"] for e in examples]
-        if is_encoder_decoder(model.config):
-            prompts = [self.reading(text, tokenizer, self.settings.max_tokens) for text in texts]
-        else:
-            prompts = [self._prompt(text, tokenizer, most) for text in texts]
+        prompts = [self._asked(e.fields["text"], tokenizer, model.config) for e in examples]
         return [
             {"prediction": " ".join(said.text.split()), "ended": said.ended}
             for said in self.write(model, tokenizer, prompts)

@@ -13,6 +13,7 @@ from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import (
+    Asks,
     Example,
     Prediction,
     generation_usage,
@@ -26,6 +27,7 @@ from pipeline.tasks.together import together
 
 if TYPE_CHECKING:
     from pipeline.evaluate.predict import Continuation
+    from pipeline.evaluate.said import Said, Wanted
 
 _ARROW = "\n=>\n"
 _SAMPLE = "Open the file {1}"
@@ -97,6 +99,15 @@ class Translation(Generating):
         if self.settings.both_directions:
             fields["into"] = self._named(into)
         return Example(fields, place="", group=text)
+
+    def asks(self) -> Asks:
+        """A text, and the language to write where the model knows two."""
+        return Asks(("text", "into")) if self.settings.both_directions else Asks(("text",))
+
+    def asked_by(self, texts: Mapping[str, str]) -> Example:
+        """A text to translate."""
+        given = self.asks().checked(self.name, texts)
+        return self.asked(given["text"], given.get("into", ""))
 
     def _named(self, into: str) -> str:
         """One of the two languages, also where its region or script is not named, as in a catalogue's header."""
@@ -182,13 +193,26 @@ class Translation(Generating):
             by_direction.setdefault(example.fields.get("into", ""), []).append(number)
         found: dict[int, Prediction] = {}
         for into, numbers in by_direction.items():
-            begins = speak(tokenizer, *self._direction(into)) if is_multilingual(tokenizer) else None
-            options = {} if begins is None else {"forced_bos_token_id": begins}
+            options = self._begun(into, tokenizer)
             most = self.settings.max_tokens
             read = [self._read(examples[i].fields, tokenizer, most) for i in numbers]
             written = self.write(model, tokenizer, read, **options)
             found |= {i: _prediction(examples[i], said) for i, said in zip(numbers, written, strict=True)}
         return [found[number] for number in range(len(examples))]
+
+    def _begun(self, into: str, tokenizer: Any) -> dict[str, Any]:
+        """How a decoder is told the language, where it is multilingual."""
+        begins = speak(tokenizer, *self._direction(into)) if is_multilingual(tokenizer) else None
+        return {} if begins is None else {"forced_bos_token_id": begins}
+
+    def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
+        """The translation that is written, placeholders as the model has them, or a token of it."""
+        if is_encoder_decoder(model.config):
+            options = self._begun(example.fields.get("into", ""), tokenizer)
+            read = self._read(example.fields, tokenizer, self.settings.max_tokens)
+            return self.said_of(model, tokenizer, read, wanted, 0, **options)
+        form = len(self._arrow(example.fields, tokenizer))
+        return self.said_of(model, tokenizer, self._prompt(example.fields, tokenizer), wanted, form)
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """BLEU, chrF and chrF++ from 0 to 100; shares of messages that keep their placeholders, of texts that loop."""

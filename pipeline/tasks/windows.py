@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-Span = tuple[int, int]
-"""First character and the one after the last."""
+from pipeline.model.reading import Reading, Span, nothing_token, places_of
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,7 @@ def windows_of(question: str, context: str, tokenizer: Any, config: Any, most: i
         most: tokens.
     """
     is_marked = marks_pairs(tokenizer)
-    encoded = tokenizer(
-        beginning(question, most // 3, tokenizer) + ("" if is_marked else "\n"),
-        context,
-        truncation="only_second",
-        max_length=most if is_marked else most - 1,
-        stride=most // 4,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-        return_token_type_ids=True,
-        split_special_tokens=True,
-    )
+    encoded = _encoded(question, context, tokenizer, most)
     borders, count = cluster_borders(context), len(encoded["input_ids"])
     has_kinds = is_marked and getattr(config, "type_vocab_size", 0) > 1
     found = []
@@ -88,6 +78,47 @@ def windows_of(question: str, context: str, tokenizer: Any, config: Any, most: i
             )
         )
     return found
+
+
+def readings_of(
+    question: str, context: str, tokenizer: Any, windows: Sequence[Window], most: int
+) -> list[Reading]:
+    """The windows with the characters of question and context that each token stands for.
+
+    Args:
+        question, context, tokenizer, most: as for ``windows_of``.
+        windows: that it made of them.
+    """
+    encoded = _encoded(question, context, tokenizer, most)
+    asked = len(beginning(question, most // 3, tokenizer))
+    found = []
+    for number, window in enumerate(windows):
+        parts = encoded.sequence_ids(number)
+        offsets = [
+            (start, min(end, asked) if part == 0 else end)  # a line's end is no part of the question
+            for part, (start, end) in zip(parts, encoded["offset_mapping"][number], strict=True)
+        ]
+        places = places_of(offsets, parts, ["question", "context"])
+        places += [None] * (len(window.ids) - len(places))
+        texts = {"question": question, "context": context}
+        features = window.features()
+        found.append(Reading(features, places, texts, len(window.ids), nothing_token(tokenizer)))
+    return found
+
+
+def _encoded(question: str, context: str, tokenizer: Any, most: int) -> Any:
+    is_marked = marks_pairs(tokenizer)
+    return tokenizer(
+        beginning(question, most // 3, tokenizer) + ("" if is_marked else "\n"),
+        context,
+        truncation="only_second",
+        max_length=most if is_marked else most - 1,
+        stride=most // 4,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_token_type_ids=True,
+        split_special_tokens=True,
+    )
 
 
 def marks_pairs(tokenizer: Any) -> bool:

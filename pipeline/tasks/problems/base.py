@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.tasks.base import Example, Prediction
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.outcomes import Outcome
 
 Loss = Callable[..., Any]
 """Of a model's outputs and the labels of a micro-batch: the mean over its examples."""
@@ -69,6 +72,14 @@ class Problem(ABC):
     @abstractmethod
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
         """What is said of each example, by its logits, ``(examples, outputs)``."""
+
+    def outcomes(self, config: Any) -> dict[str, Outcome]:
+        """All that a model of this configuration can say of a text, by name; nothing where none can be told apart."""
+        return {}
+
+    def chosen(self, prediction: Prediction) -> str:
+        """The name of what is said first."""
+        return str(prediction["prediction"])
 
     @abstractmethod
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, listed, shown
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.outcomes import Outcome
 
 
 class Classes(Problem):
@@ -112,6 +115,12 @@ class Classes(Problem):
             _said(example, config.id2label[number], probability)
             for example, number, probability in zip(examples, numbers.tolist(), sure.tolist(), strict=True)
         ]
+
+    def outcomes(self, config: Any) -> dict[str, Outcome]:
+        """Its classes."""
+        from pipeline.evaluate.outcomes import OfClasses
+
+        return {name: OfClasses(name, number) for number, name in enumerate(names_in(config))}
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Accuracy, macro F1 and calibration error; of two classes F1 of the second and Matthews' correlation.

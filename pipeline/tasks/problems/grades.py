@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, shown
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Problem, named, texts_of
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.outcomes import Outcome
 
 MOST_GRADES = 20
 """Different grades; with more, the scale is taken for a continuous one."""
@@ -70,6 +73,16 @@ class Grades(Problem):
             _said(example, min(max(value, config.grades[0]), config.grades[-1]), grades)
             for example, value in zip(examples, logits[:, 0].tolist(), strict=True)
         ]
+
+    def outcomes(self, config: Any) -> dict[str, Outcome]:
+        """The number."""
+        from pipeline.evaluate.outcomes import OfGrades
+
+        return {"grade": OfGrades("grade")}
+
+    def chosen(self, prediction: Prediction) -> str:
+        """The number."""
+        return "grade"
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Mean absolute and root mean squared error, correlations; accuracy of the nearest grade where they are few."""

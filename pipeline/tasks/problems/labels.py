@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, listed
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.outcomes import Outcome
 
 
 class Labels(Problem):
@@ -87,6 +90,16 @@ class Labels(Problem):
             _said(example, dict(zip(names, row, strict=True)), thresholds)
             for example, row in zip(examples, logits.sigmoid().tolist(), strict=True)
         ]
+
+    def outcomes(self, config: Any) -> dict[str, Outcome]:
+        """Its labels."""
+        from pipeline.evaluate.outcomes import OfLabels
+
+        return {name: OfLabels(name, number) for number, name in enumerate(names_in(config))}
+
+    def chosen(self, prediction: Prediction) -> str:
+        """The likeliest label, said or not."""
+        return max(prediction["probabilities"], key=prediction["probabilities"].__getitem__)
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Micro and macro F1, the share of texts with all labels right, and the labels' calibration error."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
-from pipeline.tasks.problems.base import named
+from pipeline.tasks.problems.base import named, names_in
 from pipeline.tasks.problems.grades import MOST_GRADES, Grades, grades_of
+
+if TYPE_CHECKING:
+    from pipeline.evaluate.outcomes import Outcome
 
 
 class Ordinal(Grades):
@@ -58,6 +61,18 @@ class Ordinal(Grades):
             _said(example, row, config.grades, steps)
             for example, row in zip(examples, logits.sigmoid().tolist(), strict=True)
         ]
+
+    def outcomes(self, config: Any) -> dict[str, Outcome]:
+        """Being above each grade but the highest."""
+        from pipeline.evaluate.outcomes import OfLabels
+
+        return {name: OfLabels(name, number) for number, name in enumerate(names_in(config))}
+
+    def chosen(self, prediction: Prediction) -> str:
+        """Being above the grade below the one that is said, or, where that is the lowest, above it."""
+        grades = list(prediction["above"])
+        below = [grade for grade in grades if float(grade) < prediction["grade"]]
+        return f"above {below[-1] if below else grades[0]}"
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Those of grades, and the calibration error of "above", where there are probabilities."""

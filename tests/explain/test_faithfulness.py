@@ -1,0 +1,119 @@
+"""Curves of deletion and insertion, worked out by hand, and whether chance does as well."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from pipeline.evaluate.outcomes import OfLabels
+from pipeline.evaluate.said import Said
+from pipeline.explain.asked import RANDOM, Asked
+from pipeline.explain.attributed import Scores
+from pipeline.explain.explanation import Explanation, explain
+from pipeline.explain.faithfulness import Curve, measure
+from pipeline.explain.methods import METHODS
+from pipeline.explain.sentences import headlines
+from pipeline.inference.explaining import Subject, judged
+from pipeline.model.reading import Place, Reading
+from pipeline.report.faithfulness import faithfulness_verdicts
+from tests.explain.planted import PLANTED, planted_classifier, planted_texts
+from tests.tasks.bases import publish
+
+
+class Adding(torch.nn.Module):
+    """Its label's log-odds are the sum of what each token brings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.worth = torch.tensor([0.0, 4.0, 2.0, 0.0, -2.0])
+        self.config, self.device = SimpleNamespace(), torch.device("cpu")
+
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        return SimpleNamespace(logits=(self.worth[input_ids] * attention_mask).sum(1, keepdim=True) - 2)
+
+
+def test_curves_by_hand(tmp_path: Path) -> None:
+    from pipeline.model.published import load_tokenizer
+
+    ids = [1, 2, 3, 4]
+    places = [Place("text", n, n + 1) for n in range(4)]
+    said = Said(Reading({"input_ids": ids}, places, {"text": "abcd"}, 4, 0), OfLabels("label", 0), (3,))
+    scores = {"right": [4.0, 2.0, 0.0, -2.0], "wrong": [-2.0, 0.0, 2.0, 4.0]}
+    tokenizer = load_tokenizer(publish("gpt2", tmp_path))
+    found = measure(Adding(), tokenizer, said, scores, Asked(fractions=4, orders=200))
+
+    def likely(*odds: float) -> list[float]:
+        return [torch.tensor(one).sigmoid().item() for one in odds]
+
+    right, wrong = found.methods["right"], found.methods["wrong"]
+    assert right.deletion.values == pytest.approx(likely(2, -2, -4, -4, -2), abs=1e-5)
+    assert right.insertion.values == pytest.approx(likely(-2, 2, 4, 4, 2), abs=1e-5)
+    assert right.deletion.area == pytest.approx(sum([*right.deletion.values[1:4], 0.5]) / 4, abs=1e-5)
+    assert wrong.deletion.area == pytest.approx(right.insertion.area) and wrong.better_by == ()
+    assert right.p_deletion == pytest.approx(1 / 6, abs=0.08), "three tokens have six orders"
+    assert right.better_by == () and right.p_insertion == pytest.approx(1 / 6, abs=0.08)
+    assert (found.whole, found.empty) == pytest.approx(likely(2, -2), abs=1e-5)
+    assert found.chance.inserted.values == found.chance.deleted.values[::-1]
+    assert Curve((1.0, 0.0, 0.0)).area == 0.25
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return planted_classifier("bert", tmp_path_factory.mktemp("planted"))
+
+
+@pytest.fixture
+def drawn_at_random() -> Iterator[str]:
+    """A method that knows nothing."""
+    chance = random.Random(1)
+
+    def draw(model: Any, tokenizer: Any, said: Said, asked: Asked) -> Scores:
+        return Scores(tuple(chance.random() for _ in said.reading.places))
+
+    METHODS["drawn"] = draw
+    yield "drawn"
+    del METHODS["drawn"]
+
+
+def test_the_planted_word_stands_first_and_chance_does_not_do_as_well(
+    planted: Subject, drawn_at_random: str
+) -> None:
+    texts = [row["text"] for row in planted_texts(60, 5) if row["label"] == "with"]
+    asked = Asked(("integrated-gradients", "attention-rollout", drawn_at_random), steps=32, orders=10)
+    found = [_explained(planted, text, asked) for text in texts]
+    firsts = [_first_word(one) for one in found]
+    assert firsts.count(PLANTED) > 0.9 * len(firsts)
+    rows, details = judged(found, texts, seed=0)
+    by_gradients, by_draw, by_chance = (rows[n] for n in ("integrated-gradients", drawn_at_random, RANDOM))
+    assert by_gradients["deletion"] < 0.5 * by_chance["deletion"]
+    assert by_gradients["insertion"] > by_chance["insertion"] + 0.2
+    assert by_draw["deletion"] == pytest.approx(by_chance["deletion"], abs=0.15)
+    verdicts = faithfulness_verdicts(details)
+    assert verdicts[0].startswith("drawn is NO BETTER THAN A RANDOM ORDER of the tokens")
+    assert "integrated-gradients is better than a random order" in " ".join(verdicts)
+
+
+def _explained(subject: Subject, text: str, asked: Asked) -> Explanation:
+    return explain(subject.task, subject.model, subject.tokenizer, {"text": text}, asked=asked)
+
+
+def _first_word(explanation: Explanation) -> str:
+    scores = explanation.attributions[0].words
+    word = explanation.words[max(range(len(scores)), key=scores.__getitem__)]
+    return explanation.texts[word.text][word.start : word.end]
+
+
+def test_one_text_says_in_its_first_line_what_is_no_better_than_chance(
+    planted: Subject, drawn_at_random: str
+) -> None:
+    text = " ".join(["the film was dull"] * 3 + [PLANTED] + ["the plot was slow"] * 2)
+    asked = Asked(("integrated-gradients", drawn_at_random), orders=40)
+    lines = headlines(_explained(planted, text, asked))
+    assert lines[0].startswith("drawn is NO BETTER THAN A RANDOM ORDER of the tokens here")
+    assert lines[1].startswith("integrated-gradients is better than a random order of the tokens")
