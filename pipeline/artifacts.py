@@ -34,6 +34,8 @@ HARNESS = "harness"
 """Directory of a run with what lm-eval measured, by the stage that it measured."""
 MEMBERSHIP = "membership"
 """Directory of a run with what membership inference found, by the stage that it attacked."""
+EXPORT = "export"
+"""Directory of a run with its models in the formats of others, by the stage and the format."""
 _LOCK, _LEASE = ".lock", ".lease"
 _LEASE_SECONDS = 30.0
 """Without a sign of life for so long, a process on another machine counts as gone."""
