@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat translate merge publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat translate merge export publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,explain,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,explain,export,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -84,6 +84,9 @@ merge: setup
 
 translate: setup
 	$(GROUNDUP) translate --po "$(PO)" --task "$(TASK)" $(COMMON)
+
+export: setup
+	$(GROUNDUP) export --task "$(TASK)" $(if $(FORMAT),--format $(FORMAT)) $(COMMON)
 
 publish: setup
 	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)

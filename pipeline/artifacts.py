@@ -36,6 +36,8 @@ MEMBERSHIP = "membership"
 """Directory of a run with what membership inference found, by the stage that it attacked."""
 EXPLAIN = "explain"
 """Directory of a run with how faithful attributions are, by task."""
+EXPORT = "export"
+"""Directory of a run with its models in the formats of others, by the stage and the format."""
 _LOCK, _LEASE = ".lock", ".lease"
 _LEASE_SECONDS = 30.0
 """Without a sign of life for so long, a process on another machine counts as gone."""

@@ -63,8 +63,10 @@ def quieten() -> None:
     """Let libraries that are imported from now on say no more than a person wants to read."""
     for switch, value in {**_QUIET, **({} if sys.stderr.isatty() else _WITHOUT_BARS)}.items():
         os.environ.setdefault(switch, value)
-    # Where it is installed, it tells every command of a kernel that is missing and that nothing here calls.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # Where they are installed, they tell every command of kernels that are missing and that nothing here calls; the
+    # last one is torch's, on what torchao does as transformers imports it.
+    for name in ("bitsandbytes", "torchao", "torch.utils._pytree"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _dispatch(arguments: list[str]) -> None:

@@ -22,7 +22,7 @@ FLOORS = [
     ["train", "explain"],
     ["stages"],
     ["report", "inference", "needs"],
-    ["plan", "publish", "sweep"],
+    ["plan", "publish", "sweep", "export"],
     ["verbs"],
     ["cli"],
     ["__main__"],

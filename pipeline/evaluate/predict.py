@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from transformers import DataCollatorWithPadding, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DataCollatorWithPadding, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.model.out_of_memory import Parts
 
@@ -150,6 +150,11 @@ def forward_batches(
         yield from parts.each(batch, outputs)
 
 
+def logit_tokens(config: PreTrainedConfig, batch_tokens: int) -> int:
+    """Tokens of one batch: as asked, or so many as their logits over the vocabulary have room for."""
+    return min(batch_tokens, _MOST_LOGITS // config.get_text_config().vocab_size)
+
+
 def summed_losses(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -172,7 +177,7 @@ def summed_losses(
         return batch
 
     nats = [0.0] * len(features)
-    most = min(batch_tokens, _MOST_LOGITS // model.config.get_text_config().vocab_size)
+    most = logit_tokens(model.config, batch_tokens)
     for batch, outputs in forward_batches(model, features, without_labels, most):
         labels = pad([features[i] for i in batch])["labels"].to(outputs.logits.device)
         for number, logits, wanted in zip(batch, outputs.logits, labels, strict=True):

@@ -61,6 +61,16 @@ def base_options(kind: AdapterKind, start: str, model_class: str, bfloat16: bool
             "and they do not come back",
             "use lora or dora",
         )
+    return four_bits(model, bfloat16)
+
+
+def four_bits(model: PreTrainedModel, bfloat16: bool = False) -> dict[str, Any]:
+    """What ``from_pretrained`` takes to hold the layers of such a model in 4 bits; heads and output layer stay whole.
+
+    Args:
+        model: of the kind to load, also without weights.
+        bfloat16: whether to compute in it.
+    """
     output = model.get_output_embeddings()
     kept = [name for name, module in model.named_modules() if module is output]
     return {

@@ -41,6 +41,16 @@ class Publish:
     """Show the card and every file that would be pushed, without a network."""
 
 
+@dataclass(frozen=True)
+class Export:
+    """What export takes beside."""
+
+    format: tuple[str, ...] = ()
+    """Formats: onnx, gguf, gguf-q8, gguf-q4, int8, nf4, int4; without any, all that can be made here."""
+    limit: int = 0
+    """Compare on the first so many held-out examples or documents; 0 takes all."""
+
+
 def _chat(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.chat import chat
 
@@ -63,6 +73,15 @@ def _merge(common: Common, run: Run, _: Nothing) -> None:
         merge(run, task)
 
 
+def _export(common: Common, run: Run, options: Export) -> None:
+    from pipeline.export.export import export
+    from pipeline.export.table import print_exports
+
+    named = chosen_tasks(common, run.recipe) if common.task == "all" else [common.task]
+    for task in named:
+        print_exports(export(run, task, options.format, options.limit))
+
+
 def _publish(common: Common, run: Run, options: Publish) -> None:
     from pipeline.publish.hub import publish
 
@@ -76,6 +95,12 @@ USING = {
     ),
     "merge": Verb(
         "make a stock model of --task NAME's --adapter NAME", _merge, ADAPTER_SHORT, needs_task=True
+    ),
+    "export": Verb(
+        "write a model in the formats of others, and compare: the pre-trained one, or that of --task NAME",
+        _export,
+        ADAPTER_SHORT,
+        options=Export(),
     ),
     "publish": Verb("write a model card and push to the Hub", _publish, ADAPTER_SHORT, options=Publish()),
 }

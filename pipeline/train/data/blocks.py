@@ -99,6 +99,11 @@ class EvaluationRows(Dataset):
         return features(pieces, self.length, self.padding)
 
     @property
+    def documents(self) -> list[list[int]]:
+        """The pieces, each by itself, as whoever loads the model reads a text."""
+        return [_cut(self.ids, self.pieces, i).tolist() for i in range(len(self.pieces.lengths))]
+
+    @property
     def predicted(self) -> list[int]:
         """The tokens that the loss is taken over, in their order."""
         return self.ids[1:].tolist()
