@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 _HERE = ("localhost", "127.0.0.1", "::1")
@@ -29,7 +29,7 @@ class Visit:
     outside: list[str] = field(default_factory=list)
     """Addresses on other machines that it asked for; none of them was answered."""
     errors: list[str] = field(default_factory=list)
-    """What the console called an error, and exceptions that nothing in the page has caught."""
+    """What the console called an error, exceptions that nothing in the page has caught, and dialogs."""
 
 
 @contextmanager
@@ -73,9 +73,14 @@ def visit(
             if parts.scheme not in _WITHIN and parts.hostname not in _HERE:
                 found.outside.append(address)
 
+        def dismissed(dialog: Dialog) -> None:
+            found.errors.append(f"dialog: {dialog.message}")
+            dialog.dismiss()
+
         page.on("request", lambda request: asked(request.url))
         page.on("websocket", lambda socket: asked(socket.url))
         page.on("console", lambda said: found.errors.append(said.text) if said.type == "error" else None)
+        page.on("dialog", dismissed)
         page.on("pageerror", lambda error: found.errors.append(str(error)))
         page.goto(address)
         yield found

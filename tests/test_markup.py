@@ -139,18 +139,17 @@ def test_nothing_that_was_read_or_said_is_markup_on_the_page(run: Run) -> None:
 def test_nothing_that_was_read_or_said_runs_in_a_browser(run: Run, browser: Browser) -> None:
     address = write_report(run).as_uri()
     with visit(browser, address) as seen:
-        asked: list[str] = []
-        seen.page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
         seen.page.locator("#pretrain .drawing:visible svg").first.hover()
         assert SCRIPT in seen.page.locator("#sentiment .spot").nth(1).evaluate("mark => mark.dataset.said")
         seen.page.locator("#sentiment .spot").nth(1).hover()
         assert SCRIPT in seen.page.locator("#tip").inner_text()
         assert seen.page.locator("script").count() == 1 and seen.page.locator("img").count() == 0
-        assert (asked, seen.outside, seen.errors) == ([], [], [])
+        assert (seen.outside, seen.errors) == ([], [])
         seen.page.evaluate(
             "document.body.append(Object.assign(document.createElement('script'), {text: 'alert(4)'}))"
         )
-        assert asked == [] and any("Content Security Policy" in error for error in seen.errors)
+        (refused,) = seen.errors
+        assert "Content Security Policy" in refused
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune/sentiment", "finetune/chat"])

@@ -15,7 +15,16 @@ from pipeline.report.figures import Figure, curves, exact, plain, shown
 from pipeline.report.privacy import bound
 from pipeline.report.sections.base import Section
 from pipeline.report.sections.examples import Examples, spread, worst_first
-from pipeline.report.tables import MainMetric, columns, heading, interval, main_metric, number, words
+from pipeline.report.tables import (
+    MainMetric,
+    columns,
+    heading,
+    interval,
+    main_metric,
+    number,
+    told_apart,
+    words,
+)
 from pipeline.settings import from_settings
 from pipeline.stages import task_of
 from pipeline.tasks import task_named
@@ -116,18 +125,18 @@ class TaskSection(Section):
     @property
     def against(self) -> dict[str, dict[str, str]]:
         """How far the model is ahead of each rival by the main metric, and what chance has to do with it."""
-        found = self.details.get("against", {})
-        if not self.metric:
+        if not self.metric or self.metric.name not in self.model:
             return {}
-        scores = {row: values.get(self.metric.name) for row, values in self.metrics.items()}
+        ours, metric = self.model[self.metric.name], self.metric.name
+        theirs = {row: values[metric] for row, values in self.metrics.items() if metric in values}
         return {
             row: {
-                "ahead by": number(scores["model"] - scores[row]),
-                "95 %": f"{number(ends['low'])} to {number(ends['high'])}",
+                "ahead by": number(ours - theirs[row]),
+                "95 %": " to ".join(told_apart(ends["low"], ends["high"])),
                 "p": number(ends["p"]),
             }
-            for row, ends in found.items()
-            if scores.get("model") is not None and scores.get(row) is not None
+            for row, ends in self.details.get("against", {}).items()
+            if row in theirs
         }
 
     @cached_property
