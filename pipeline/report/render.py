@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from pipeline.report.tables import columns, number, words
 
@@ -35,19 +34,15 @@ def rendered(template: str, **values: Any) -> str:
         number=number, columns=columns, words=words, json=partial(json.dumps, indent=2, ensure_ascii=False)
     )
     code = script()
+    style = (_TEMPLATES / "page.css").read_text("utf-8")
     return environment.get_template(template).render(
-        style=_own("page.css"), script=_own("page.js"), script_hash=_hash(code), **values
+        style=style, script=code, script_hash=_hash(code), **values
     )
 
 
 def script() -> str:
     """The only script of a page."""
     return (_TEMPLATES / "page.js").read_text("utf-8")
-
-
-def _own(file: str) -> Markup:
-    """A file of this package, which is markup and no data."""
-    return Markup((_TEMPLATES / file).read_text("utf-8"))
 
 
 def _hash(code: str) -> str:

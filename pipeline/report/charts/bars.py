@@ -92,7 +92,7 @@ def histogram(
         return Drawing()
     inside = frame((0, len(counts)), (0, max(counts)))
     named = [
-        f"{scaled(low)} to {scaled(high)}: {count:,}"
+        f"{_border(low)} to {_border(high)}: {count:,}"
         for low, high, count in zip(borders[:-1], borders[1:], counts, strict=True)
     ]
     svg = opened(title, "; ".join(named), WIDTH, HEIGHT)
@@ -111,4 +111,8 @@ def histogram(
 def _marks(borders: Sequence[float]) -> dict[float, str]:
     """Every so-manieth border with its number, as many as there is room for."""
     every = math.ceil(len(borders) / 8)
-    return {float(place): scaled(float(f"{borders[place]:.4g}")) for place in range(0, len(borders), every)}
+    return {float(place): _border(borders[place]) for place in range(0, len(borders), every)}
+
+
+def _border(value: float) -> str:
+    return scaled(value) if value == int(value) else f"{value:.4g}"
