@@ -37,16 +37,23 @@ class Chain:
 
     @property
     def rows(self) -> dict[str, dict[str, str]]:
-        """What each stage took, and all together: a column for each quantity that any of them has."""
-        measured = {name: {"seconds": stage.seconds, **stage.energy} for name, stage in self.stages.items()}
-        total = {"seconds": self.seconds, **self.energy}
+        """Where each stage comes from and what it took, and what all took together."""
+        together = {"begun": "", "made from": "", **self._taken(self.seconds, self.energy)}
         return {
-            name: {"begun": begun, **{quantity: number(values.get(quantity), quantity) for quantity in total}}
-            for name, begun, values in [
-                *((n, self.stages[n].begun, values) for n, values in measured.items()),
-                ("together", "", total),
-            ]
+            **{
+                name: {
+                    "begun": stage.begun,
+                    "made from": ", ".join(stage.manifest["inputs"]),
+                    **self._taken(stage.seconds, stage.energy),
+                }
+                for name, stage in self.stages.items()
+            },
+            "together": together,
         }
+
+    def _taken(self, seconds: float, energy: Mapping[str, float]) -> dict[str, str]:
+        """A column for each quantity that any stage has."""
+        return {"seconds": number(seconds, "seconds"), **{n: number(energy.get(n), n) for n in self.energy}}
 
     @property
     def seconds(self) -> float:

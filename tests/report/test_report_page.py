@@ -150,6 +150,17 @@ def test_energy_is_the_sum_of_all_trainings_and_says_what_it_is_from(page: str) 
     assert said is not None and said.groups()[:2] == ("1.500", "0.600") and "alert" in said[3]
 
 
+def test_the_chain_says_what_each_stage_took_and_is_made_from(page: str, run: Run) -> None:
+    def cells(stage: str) -> list[str]:
+        (row,) = re.findall(rf'<tr><th scope="row">{stage}</th>(.*?)</tr>', _section(page, "chain"))
+        return re.findall(r"<td[^>]*>([^<]*)</td>", row)
+
+    begun = run.artifact("pretrain").manifest()["started"]
+    assert cells("pretrain") == [begun[:16].replace("T", " "), "corpus, tokenizer", "0.0", "1.250", "0.500"]
+    assert cells("finetune/qa")[1:] == ["pretrain", "0.0", "–", "–"]
+    assert cells("together")[-2:] == ["1.500", "0.600"]
+
+
 def test_what_beats_the_model_is_said_and_only_that(page: str) -> None:
     assert "loses to xz on bits per byte: 1.750 against 1.500." in _section(page, "pretrain")
     sentiment = _section(page, "sentiment")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +88,12 @@ def _sizes(corpus: Path, most: int) -> Any:
     """Bytes of UTF-8 of the first documents, ``(documents,)``."""
     import pyarrow.compute
 
-    texts = (b.column("text") for file in corpus_files(corpus) for b in batches(open_texts(file), 1024))
-    found: list[Sequence[int]] = []
-    for column in islice(texts, 1 + most // 1024):
+    found, count = [np.empty(0, np.int64)], 0
+    for column in (
+        b.column("text") for file in corpus_files(corpus) for b in batches(open_texts(file), 1024)
+    ):
         found.append(pyarrow.compute.binary_length(column).to_numpy(zero_copy_only=False))
-    return np.concatenate([np.empty(0, np.int64), *found])[:most]
+        count += len(column)
+        if count >= most:
+            break
+    return np.concatenate(found)[:most]
