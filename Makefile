@@ -74,7 +74,7 @@ compare: setup
 	$(GROUNDUP) compare $(RUNS_TO_COMPARE) --task "$(TASK)" $(COMMON)
 
 report: setup
-	$(GROUNDUP) report $(COMMON)
+	$(GROUNDUP) report $(RUNS_TO_COMPARE) $(COMMON)
 
 chat: setup
 	$(GROUNDUP) chat --task "$(TASK)" $(COMMON)

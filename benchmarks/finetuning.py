@@ -31,14 +31,13 @@ from transformers import (
 )
 
 from benchmarks.pages import PERFORMANCE, ROOT, write_between
-from pipeline.artifacts import LOG, Artifact, write_json
+from pipeline.artifacts import LOG, Artifact, read_log, write_json
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Compile, Watch
 from pipeline.recipe_files import load_recipe
 from pipeline.train.data.examples import Parts
 from pipeline.train.finetune import Bench, bench_for
 from pipeline.train.schedule import schedule_arguments
-from pipeline.train.watching.log import read_log
 
 SEEDS = (0, 1, 2)
 FEW = 12

@@ -1,38 +1,33 @@
-"""Take the README's picture of a report, with headless Chromium.
+"""Take the README's picture of a report, in the browser that its tests look through.
 
 .venv/bin/python -m benchmarks.report_picture runs/quickstart/report/index.html
 """
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from benchmarks.pages import ROOT
+from tests.browser import chromium, visit
 
 PICTURE = ROOT / "docs" / "report.png"
-SIZE = "1200,1180"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_WIDTH = 1200
+_POINTED_AT = 0.4
+"""Of the width of the first curve: where its numbers are shown."""
 
 
 def main(page: Path) -> None:
-    """Write ``docs/report.png``: the top of the page as a desktop browser shows it."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if browser is None:
-        sys.exit(f"none of {', '.join(BROWSERS)} is installed")
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-                "--disable-background-networking", "--no-first-run", f"--user-data-dir={profile}",
-                f"--window-size={SIZE}", f"--screenshot={PICTURE}", page.absolute().as_uri(),
-            ],
-            check=True,
-            capture_output=True,
-        )  # fmt: skip
+    """Write ``docs/report.png``: the page from its top to the first curves, one of which is pointed at."""
+    with chromium() as browser, visit(browser, page.absolute().as_uri(), _WIDTH) as seen:
+        curve = seen.page.locator("#pretrain svg:visible").first
+        end = curve.evaluate("chart => chart.closest('figure').getBoundingClientRect().bottom")
+        seen.page.set_viewport_size({"width": _WIDTH, "height": round(end) + 24})
+        box = curve.bounding_box()
+        if box is None:
+            sys.exit(f"{page} has no curve of a pre-training")
+        seen.page.mouse.move(box["x"] + _POINTED_AT * box["width"], box["y"] + box["height"] / 2)
+        seen.page.screenshot(path=PICTURE)
     print(f"→ {PICTURE}")
 
 

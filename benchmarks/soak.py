@@ -27,9 +27,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.pages import ROOT, TRAINING, write_between
-from pipeline.artifacts import LOG, PREDICTIONS, write_json
+from pipeline.artifacts import LOG, PREDICTIONS, read_log, write_json
 from pipeline.provenance import describe_hardware, hardware
-from pipeline.train.watching.log import read_log
 from tests.forked import Forked, forked
 from tests.small_recipe import write_data, write_recipe
 

@@ -211,6 +211,18 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
     return _parsed(file, lambda text: [json.loads(line) for line in text.split("\n") if line])
 
 
+def read_log(file: Path) -> list[dict[str, Any]]:
+    """The entries of a log; a last line that was cut off is passed over."""
+    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    entries = []
+    for line in lines:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            break
+    return entries
+
+
 def _parsed(file: Path, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(file.read_text("utf-8"))

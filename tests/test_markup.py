@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from huggingface_hub import ModelCard
@@ -19,7 +19,12 @@ from pipeline.publish.markdown import address, code, escaped, fenced
 from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
 from pipeline.stages import Run, _finish
+from tests.browser import visit
 from tests.publish.finished_run import save
+from tests.report.own_script import without_script
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SCRIPT = "<script>alert(1)</script>"
 EVIL = f"\"'>{SCRIPT}<img src=x onerror=alert(2)>|a|``` `b`\n\n# *c* [d](javascript:alert(3)) __e__ <!-- &lt; --> -->"
@@ -126,9 +131,25 @@ def run(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_nothing_that_was_read_or_said_is_markup_on_the_page(run: Run) -> None:
     page = write_report(run).read_text("utf-8")
-    found = _is_harmless(page)
+    found = _is_harmless(without_script(page))
     assert found.names.count("svg") >= 6, "the charts are there too"
     assert found.text.count(SCRIPT) > 20, "and what was planted stands there as text"
+
+
+def test_nothing_that_was_read_or_said_runs_in_a_browser(run: Run, browser: Browser) -> None:
+    address = write_report(run).as_uri()
+    with visit(browser, address) as seen:
+        seen.page.locator("#pretrain .drawing:visible svg").first.hover()
+        assert SCRIPT in seen.page.locator("#sentiment .spot").nth(1).evaluate("mark => mark.dataset.said")
+        seen.page.locator("#sentiment .spot").nth(1).hover()
+        assert SCRIPT in seen.page.locator("#tip").inner_text()
+        assert seen.page.locator("script").count() == 1 and seen.page.locator("img").count() == 0
+        assert (seen.outside, seen.errors) == ([], [])
+        seen.page.evaluate(
+            "document.body.append(Object.assign(document.createElement('script'), {text: 'alert(4)'}))"
+        )
+        (refused,) = seen.errors
+        assert "Content Security Policy" in refused
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune/sentiment", "finetune/chat"])

@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.soak import Survived, long_recipe, soak
-from pipeline.artifacts import LOG
+from pipeline.artifacts import LOG, read_log
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
-from pipeline.train.watching.log import read_log
 from tests.command_line import run_interpreter, run_two_processes
 from tests.forked import Forked, forked
 

@@ -120,30 +120,6 @@ def _is_there(rows: Sequence[Sequence[int]], count: int) -> Any:
     return table
 
 
-_BINS = 15
-
-
-def calibration_error(probabilities: Sequence[Any], right: Sequence[Any]) -> Statistics:
-    """Expected calibration error, ``ece``: how far the probability of what is said is from how often it is right.
-
-    The mean over 15 equal bins of the probability, by what was said in them (Guo et al., 2017).
-
-    Args:
-        probabilities: one for each example, or for each of its labels.
-        right: whether it is so, alike.
-    """
-    said = np.asarray(probabilities, dtype=np.float64).reshape(len(probabilities), -1)
-    bins = np.minimum((said * _BINS).astype(int), _BINS - 1)[..., None] == np.arange(_BINS)
-    values = [np.ones_like(said), said, np.asarray(right, dtype=np.float64).reshape(said.shape)]
-    rows = np.concatenate([(bins * value[..., None]).sum(1) for value in values], axis=1)
-
-    def metrics(sums: Numbers) -> dict[str, float]:
-        count, confidence, correct = np.split(sums, 3)
-        return {"ece": float(np.abs(confidence - correct).sum() / max(1.0, count.sum()))}
-
-    return Statistics(rows, metrics)
-
-
 class SquadMatch(OfflineMetric):
     """Exact match and F1 of answers, the best over the reference answers, as SQuAD 2.0's script has them.
 

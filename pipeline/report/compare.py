@@ -33,10 +33,14 @@ class Compared:
     @property
     def verdict(self) -> str:
         """Which run is better, if chance does not explain it."""
+        return self.told("the first", "the second")
+
+    def told(self, first: str, second: str) -> str:
+        """The same with what the runs are called."""
         if self.low <= 0 <= self.high:
             return "no difference beyond chance"
         _, lower = TASKS[self.task].judged_by({self.metric})
-        return "the second is better" if (self.low > 0) != lower else "the first is better"
+        return f"{second if (self.low > 0) != lower else first} is better"
 
 
 def compare_runs(first: Path, second: Path, tasks: Sequence[str] = ()) -> list[Compared]:

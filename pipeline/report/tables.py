@@ -139,7 +139,7 @@ def _losses(
         theirs = values.get(metric.name)
         if row == _MODEL or theirs is None:
             continue
-        mine, other = _told_apart(ours, theirs)
+        mine, other = told_apart(ours, theirs)
         chance = _chance(against.get(row))
         if theirs == ours:
             yield f"The model does no better than {row} on {words(metric.name)}: {number(ours)} each."
@@ -153,7 +153,7 @@ def _losses(
 def _chance(difference: Mapping[str, float] | None) -> str:
     if difference is None:
         return ""
-    low, high = _told_apart(difference["low"], difference["high"])
+    low, high = told_apart(difference["low"], difference["high"])
     return f" (95 % of the difference: {low} to {high}; p = {number(difference['p'])})"
 
 
@@ -191,7 +191,7 @@ def number(value: Any, name: str = "") -> str:
     return f"{value:.2g}" if 0 < abs(value) < 0.001 else f"{value:.3f}"
 
 
-def _told_apart(one: float, other: float) -> tuple[str, str]:
+def told_apart(one: float, other: float) -> tuple[str, str]:
     """Two numbers with as many decimals as it takes to see the difference, where there is one."""
     texts = number(one), number(other)
     if one == other:
@@ -210,7 +210,7 @@ def print_compared(found: Sequence[Compared]) -> None:
             task.task,
             heading(task.metric),
             *map(number, task.scores),
-            " to ".join(_told_apart(task.low, task.high)),
+            " to ".join(told_apart(task.low, task.high)),
             number(task.p),
             number(task.examples),
             task.verdict,
@@ -234,7 +234,7 @@ def intervals(stage: str, details: Details) -> dict[str, str]:
 def interval(values: Mapping[str, Any], metric: str) -> str:
     """What holds a metric of a row with 95 %, by the row's details; empty where it is not known."""
     ends = values.get("intervals", {}).get(metric)
-    return " to ".join(_told_apart(ends["low"], ends["high"])) if ends else ""
+    return " to ".join(told_apart(ends["low"], ends["high"])) if ends else ""
 
 
 def _table(metrics: Metrics, main: MainMetric | None, intervals: Mapping[str, str]) -> Table:

@@ -16,7 +16,7 @@ import torch
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from pipeline.artifacts import LOG, Artifact
+from pipeline.artifacts import LOG, Artifact, read_log
 from pipeline.errors import GroundupError
 from pipeline.model.scaling import resolved
 from pipeline.processes import say
@@ -30,7 +30,6 @@ from pipeline.sweep.stage import training_of
 from pipeline.sweep.trial_run import finish_trial
 from pipeline.train.faults.guard import DivergedError
 from pipeline.train.faults.resuming import StoppedEarly
-from pipeline.train.watching.log import read_log
 
 _RANDOM = 5
 """Trials whose settings are drawn evenly before earlier ones guide the choice."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import GroundupError
+from pipeline.evaluate.reliability import Sureness
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
@@ -236,6 +237,10 @@ class Task(ABC):
     @abstractmethod
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """What each example adds to the metrics; ``pipeline.evaluate.statistics.means`` makes most of them."""
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """What calibration is measured of; None where the predictions tell no probabilities."""
+        return None
 
     def score(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
         """Metrics over all of the examples, numbers only."""

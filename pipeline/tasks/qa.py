@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import GroundupError, refuse_surrogates, shown
+from pipeline.evaluate.reliability import Sureness, calibration_error
+from pipeline.evaluate.squad import best, exact
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
@@ -219,14 +221,20 @@ class QuestionAnswering(Task):
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """SQuAD's exact match and F1, from 0 to 1, and the calibration error of probabilities, where there are any."""
-        from pipeline.evaluate.metrics import SquadMatch, calibration_error
+        from pipeline.evaluate.metrics import SquadMatch
 
         texts, wanted = [p["prediction"] for p in predictions], [e.fields["answers"] for e in examples]
         scores = SquadMatch().statistics(texts, wanted)
+        sure = self.sureness(examples, predictions)
+        return joined(scores, calibration_error(*sure)) if sure else scores
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """The probability of the answer, and whether it is exactly one of those that are wanted."""
         if not all("probability" in p for p in predictions):
-            return scores
-        right = [bool(scores.of_one(i)["exact_match"]) for i in range(len(examples))]
-        return joined(scores, calibration_error([p["probability"] for p in predictions], right))
+            return None
+        pairs = zip(examples, predictions, strict=True)
+        right = [bool(best(exact, p["prediction"], e.fields["answers"])) for e, p in pairs]
+        return Sureness([p["probability"] for p in predictions], right)
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The scores of the questions with an answer and of those without, apart, and those of SQuAD's script."""

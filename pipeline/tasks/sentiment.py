@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, nearest
+from pipeline.evaluate.reliability import Sureness
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
@@ -175,6 +176,10 @@ class Sentiment(Task):
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """The problem's metrics."""
         return self.problem.statistics(examples, predictions)
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """That of the class, or of every label or grade."""
+        return self.problem.sureness(examples, predictions)
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each class, and the confusion matrix."""

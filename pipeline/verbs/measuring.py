@@ -34,6 +34,16 @@ class Compare:
     """Two directories of runs, such as runs/quickstart and runs/other."""
 
 
+@dataclass(frozen=True)
+class Report:
+    """What report takes beside."""
+
+    directories: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Directories of two runs or more, to compare them; without any, the page is about the recipe's run."""
+    out: Path | None = None
+    """File of the page that compares runs; comparison/index.html in the directory of runs unless it is set."""
+
+
 def _evaluate(common: Common, run: Run, _: Nothing) -> None:
     from pipeline.inference.measure import measure_run
 
@@ -75,11 +85,15 @@ def _compare(common: Common, run: Run, options: Compare) -> None:
     print_compared(compare_runs(*options.directories, tasks))
 
 
-def report(common: Common, run: Run, _: Nothing) -> None:
-    """Write the page of a run."""
+def report(common: Common, run: Run, options: Report | Nothing) -> None:
+    """Write the page of a run, or one about several."""
+    from pipeline.report.comparison import write_comparison
     from pipeline.report.page import write_report
 
-    write_report(run)
+    if isinstance(options, Report) and options.directories:
+        write_comparison(options.directories, options.out or common.runs / "comparison" / "index.html")
+    else:
+        write_report(run)
 
 
 MEASURING = {
@@ -99,5 +113,5 @@ MEASURING = {
     "compare": Verb(
         "two runs by their tasks, and whether chance made the difference", _compare, options=Compare()
     ),
-    "report": Verb("write one page about the run", report),
+    "report": Verb("write one page about the run, or one that compares several", report, options=Report()),
 }

@@ -14,7 +14,7 @@ from pipeline.evaluate.calibration import (
     label_temperature,
     temperature,
 )
-from pipeline.evaluate.metrics import calibration_error
+from pipeline.evaluate.reliability import calibration_error, reliability
 
 
 def test_the_error_is_the_mean_distance_of_sureness_and_truth() -> None:
@@ -22,6 +22,23 @@ def test_the_error_is_the_mean_distance_of_sureness_and_truth() -> None:
     right = [True, True, True, False, True, False]
     assert calibration_error(sure, right).score()["ece"] == pytest.approx((4 * 0.2 + 2 * 0.05) / 6)
     assert calibration_error([1.0, 1.0], [True, True]).score()["ece"] == 0
+
+
+def test_each_bin_has_its_share_of_right_ones_and_how_sure_that_is() -> None:
+    sure, right = [0.95, 0.95, 0.95, 1.0, 0.55, 0.55], [True, True, True, False, True, False]
+    low, high = reliability(sure, right)
+    assert (low.examples, low.probability, low.right) == (2, pytest.approx(0.55), 0.5)
+    assert (low.low, low.high) == (8 / 15, 9 / 15)
+    assert (high.examples, high.probability, high.right) == (4, pytest.approx(0.9625), 0.75)
+    # Wilson's interval by hand: (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n)
+    z, p, n = 1.959964, 0.75, 4
+    half = z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    ends = [(p + z * z / (2 * n) + sign * half) / (1 + z * z / n) for sign in (-1, 1)]
+    assert [high.least, high.most] == pytest.approx(ends)
+    gap = sum(b.examples * abs(b.probability - b.right) for b in (low, high)) / 6
+    assert calibration_error(sure, right).score()["ece"] == pytest.approx(gap)
+    by_label = reliability([[0.9, 0.1], [0.9, 0.2]], [[True, False], [True, True]])
+    assert [(b.examples, b.right) for b in by_label] == [(1, 0.0), (1, 1.0), (2, 1.0)]
 
 
 @pytest.mark.parametrize("factor", [0.2, 1.0, 5.0])

@@ -28,12 +28,12 @@ from pipeline.evaluate.metrics import (
     SquadMatch,
     Translation,
     TwoClasses,
-    calibration_error,
     per_class,
     token_f1,
     translation_signatures,
 )
 from pipeline.evaluate.regression import correlations, errors
+from pipeline.evaluate.reliability import calibration_error
 from pipeline.evaluate.split import is_held_out, position
 from pipeline.evaluate.statistics import joined
 

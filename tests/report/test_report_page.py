@@ -19,6 +19,7 @@ from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
 from pipeline.report.sections import TaskSection
 from pipeline.stages import Run, _finish
+from tests.report.own_script import without_script
 
 EVIL = "<script>alert('one')</script> & <b>bold</b>"
 CORPUS: dict[str, dict[str, Any]] = {
@@ -128,7 +129,7 @@ def _section(page: str, name: str) -> str:
 
 
 def test_every_stage_has_its_section_with_a_chart(page: str) -> None:
-    for name in ("pretrain", *TASKS, "corpus", "provenance"):
+    for name in ("chain", "pretrain", *TASKS, "corpus"):
         assert "<svg" in _section(page, name), name
     assert _section(page, "pretrain").count("<svg") == 4
 
@@ -138,13 +139,26 @@ def test_numbers_of_the_run_stand_on_it(page: str) -> None:
     assert "8,192" in _section(page, "tokenizer") and "3.875" in _section(page, "tokenizer")
     corpus = _section(page, "corpus")
     assert all(text in corpus for text in ("1,234,567", "email", "package:some_reviews", "near duplicates"))
-    assert all(text in corpus for text in ("too short", "Documents by language", "below 1,024"))
+    assert all(
+        text in corpus for text in ("too short", "Documents by language", "512 to 1,024: 600 documents")
+    )
     assert '<td class="number">–</td>' in _section(page, "summarization")
 
 
 def test_energy_is_the_sum_of_all_trainings_and_says_what_it_is_from(page: str) -> None:
     said = re.search(r"<p>([^<]*) Wh, ([^<]*) g of CO₂, by CodeCarbon: ([^<]*)\.</p>", page)
     assert said is not None and said.groups()[:2] == ("1.500", "0.600") and "alert" in said[3]
+
+
+def test_the_chain_says_what_each_stage_took_and_is_made_from(page: str, run: Run) -> None:
+    def cells(stage: str) -> list[str]:
+        (row,) = re.findall(rf'<tr><th scope="row">{stage}</th>(.*?)</tr>', _section(page, "chain"))
+        return re.findall(r"<td[^>]*>([^<]*)</td>", row)
+
+    begun = run.artifact("pretrain").manifest()["started"]
+    assert cells("pretrain") == [begun[:16].replace("T", " "), "corpus, tokenizer", "0.0", "1.250", "0.500"]
+    assert cells("finetune/qa")[1:] == ["pretrain", "0.0", "–", "–"]
+    assert cells("together")[-2:] == ["1.500", "0.600"]
 
 
 def test_what_beats_the_model_is_said_and_only_that(page: str) -> None:
@@ -170,8 +184,10 @@ def test_details_of_the_metrics_are_shown(page: str) -> None:
 
 def test_examples_show_right_and_wrong_ones(page: str) -> None:
     sentiment = _section(page, "sentiment")
-    assert (sentiment.count("✓ right"), sentiment.count("✗ wrong")) == (4, 1)
-    assert "reviews.csv:6" in sentiment
+    first, _, others = sentiment.partition('<details class="more">')
+    assert (first.count("✓ right"), first.count("✗ wrong")) == (4, 1) and "reviews.csv:6" in first
+    assert (others.count("✓ right"), others.count("✗ wrong")) == (4, 0) and "4 more" in others
+    assert "8 of 8 right ones, 1 of 1 wrong ones" in first
 
 
 def test_samples_are_shown_at_several_steps(page: str) -> None:
@@ -181,6 +197,7 @@ def test_samples_are_shown_at_several_steps(page: str) -> None:
 
 
 def test_text_of_data_and_models_is_no_markup(page: str) -> None:
+    page = without_script(page)
     assert "<script" not in page and "<b>bold" not in page
     assert "&lt;script&gt;alert(&#39;one&#39;)&lt;/script&gt; &amp; &lt;b&gt;bold" in page
 
@@ -188,7 +205,7 @@ def test_text_of_data_and_models_is_no_markup(page: str) -> None:
 class _Tags(html.parser.HTMLParser):
     """Every attribute that loads something, and whether each element that was opened is closed."""
 
-    _EMPTY = frozenset({"meta", "br", "link", "img"})
+    _EMPTY = frozenset({"meta", "br", "link", "img", "input"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -212,10 +229,10 @@ class _Tags(html.parser.HTMLParser):
 
 def test_the_page_is_well_formed_and_loads_nothing(page: str) -> None:
     tags = _Tags()
-    tags.feed(page)
+    tags.feed(without_script(page))
     assert not tags.open
     assert tags.loads and all(target.startswith("#") for target in tags.loads)
-    assert not re.search(r"https?://|@import", page)
+    assert not re.search(r"https?://|@import|url\(|fetch|XMLHttp|import\(", page)
 
 
 def test_charts_speak_and_follow_the_page_s_colours(page: str) -> None:
@@ -263,5 +280,5 @@ def test_an_empty_run_is_refused(tiny: Path, tmp_path: Path) -> None:
 def test_likely_answers_stand_one_a_line(tmp_path: Path) -> None:
     best = [{"text": "Oslo", "start": 3, "end": 7, "probability": 0.9}, {"text": "", "probability": 0.1}]
     write_text(tmp_path / "predictions.jsonl", _log([{"question": "Where?", "n_best": best}]))
-    (shown,) = TaskSection("finetune/qa", Artifact(tmp_path)).examples
+    (shown,) = TaskSection("finetune/qa", Artifact(tmp_path)).examples.first
     assert shown.fields["n_best"] == "0.900: Oslo\n0.100: –"

@@ -14,6 +14,7 @@ import pytest
 import torch
 from accelerate.commands.config.config_args import load_config_from_file
 
+from pipeline.artifacts import read_log
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch
 from pipeline.model.machine import Choice
@@ -22,7 +23,6 @@ from pipeline.recipe import Finetune
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.arguments import micro_batch, training_arguments
-from pipeline.train.watching.log import read_log
 from tests.command_line import ROOT
 
 LAUNCH = ROOT / "recipes" / "launch"

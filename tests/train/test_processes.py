@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.artifacts import LOG, MANIFEST, read_json
-from pipeline.train.watching.log import read_log
+from pipeline.artifacts import LOG, MANIFEST, read_json, read_log
 from tests.command_line import run_two_processes
 
 

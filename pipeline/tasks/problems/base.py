@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.evaluate.reliability import Sureness
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.tasks.base import Example, Prediction
@@ -84,6 +85,10 @@ class Problem(ABC):
     @abstractmethod
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """What each example adds to the metrics."""
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """What calibration is measured of; None where the predictions tell no probabilities."""
+        return None
 
     @abstractmethod
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:

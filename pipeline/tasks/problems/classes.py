@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, listed, shown
+from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined, means
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
@@ -127,17 +128,23 @@ class Classes(Problem):
 
         Where the classes are numbers, and more than two, also how far off the said one is, in the mean.
         """
-        from pipeline.evaluate.metrics import Classification, TwoClasses, calibration_error
+        from pipeline.evaluate.metrics import Classification, TwoClasses
 
         said, wanted, names = self._numbers(examples, predictions)
-        sure, right = [p["probability"] for p in predictions], [p["correct"] for p in predictions]
         parts = [Classification().statistics(said, wanted)]
         if len(names) == 2:
             parts.append(TwoClasses().statistics(said, wanted))
         elif len(names) > 2 and all(map(_is_number, names)):
             values = [float(name) for name in names]
             parts.append(means(mae=[abs(values[s] - values[w]) for s, w in zip(said, wanted, strict=True)]))
-        return joined(*parts, calibration_error(sure, right))
+        sure = self.sureness(examples, predictions)
+        return joined(*parts, calibration_error(*sure)) if sure else joined(*parts)
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """The probability of the class that is said."""
+        if not all("probability" in p for p in predictions):
+            return None
+        return Sureness([p["probability"] for p in predictions], [p["correct"] for p in predictions])
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each class, and the confusion matrix."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, listed
+from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
@@ -103,12 +104,19 @@ class Labels(Problem):
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Micro and macro F1, the share of texts with all labels right, and the labels' calibration error."""
-        from pipeline.evaluate.metrics import MultiLabel, calibration_error
+        from pipeline.evaluate.metrics import MultiLabel
 
-        said, wanted, names = _numbers(examples, predictions)
+        said, wanted, _ = _numbers(examples, predictions)
+        scores, sure = MultiLabel().statistics(said, wanted), self.sureness(examples, predictions)
+        return joined(scores, calibration_error(*sure)) if sure else scores
+
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """The probability of every label, and whether the text has it."""
+        if not all("probabilities" in p for p in predictions):
+            return None
+        _, wanted, names = _numbers(examples, predictions)
         likely = [[p["probabilities"].get(name, 0.0) for name in names] for p in predictions]
-        there = [[number in row for number in range(len(names))] for row in wanted]
-        return joined(MultiLabel().statistics(said, wanted), calibration_error(likely, there))
+        return Sureness(likely, [[number in row for number in range(len(names))] for row in wanted])
 
     def details(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Precision, recall and F1 of each label."""

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError
+from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.tasks.base import Example, Prediction
 from pipeline.tasks.problems.base import named, names_in
@@ -76,17 +77,19 @@ class Ordinal(Grades):
 
     def statistics(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Statistics:
         """Those of grades, and the calibration error of "above", where there are probabilities."""
-        from pipeline.evaluate.metrics import calibration_error
+        scores, sure = super().statistics(examples, predictions), self.sureness(examples, predictions)
+        return joined(scores, calibration_error(*sure)) if sure else scores
 
-        scores = super().statistics(examples, predictions)
+    def sureness(self, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Sureness | None:
+        """The probability of being above each grade but the last."""
         if not all("above" in p for p in predictions):
-            return scores
+            return None
         likely = [list(p["above"].values()) for p in predictions]
         there = [
             [e.fields["label"] > float(grade) for grade in p["above"]]
             for e, p in zip(examples, predictions, strict=True)
         ]
-        return joined(scores, calibration_error(likely, there))
+        return Sureness(likely, there)
 
 
 def _said(

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from pipeline.artifacts import write_json_lines
+from pipeline.artifacts import read_log, write_json_lines
 
 SUMMARY = "train_runtime"
 """Stands in what the Trainer logs when all is over, and in nothing else."""
@@ -61,15 +61,3 @@ class Log(TrainerCallback):
         """Add one line."""
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**entry, **self.facts}, ensure_ascii=False) + "\n")
-
-
-def read_log(file: Path) -> list[dict[str, Any]]:
-    """The entries of a log; a last line that was cut off is passed over."""
-    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
-    entries = []
-    for line in lines:
-        try:
-            entries.append(json.loads(line))
-        except ValueError:
-            break
-    return entries

@@ -1,0 +1,50 @@
+"""Templates to one file that loads nothing: style and script stand in it, and no other script may run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from pipeline.report.tables import columns, number, words
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A page from one of the templates here; whatever the values hold is text in it.
+
+    Args:
+        template: name of its file.
+        values: what the template speaks of.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    environment.filters.update(
+        number=number, columns=columns, words=words, json=partial(json.dumps, indent=2, ensure_ascii=False)
+    )
+    code = script()
+    style = (_TEMPLATES / "page.css").read_text("utf-8")
+    return environment.get_template(template).render(
+        style=style, script=code, script_hash=_hash(code), **values
+    )
+
+
+def script() -> str:
+    """The only script of a page."""
+    return (_TEMPLATES / "page.js").read_text("utf-8")
+
+
+def _hash(code: str) -> str:
+    """By which the page's policy knows it (Content Security Policy Level 3, section 2.3.1)."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
