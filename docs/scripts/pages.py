@@ -20,7 +20,7 @@ STEPS = "sh"
 
 _PROGRAMS = frozenset(
     {"groundup", "make", "accelerate", "sbatch", "python", "pip", "hf", "tensorboard", "trackio"}
-    | {"head", "tail", "cat", "mkdir", "cp", "echo", "printf", "source", "git", "cd"}
+    | {"head", "tail", "cat", "mkdir", "cp", "echo", "printf", "grep", "source", "git", "cd"}
 )
 _BAR = re.compile(r"\s\|\s(?=(?:[^\"]*\"[^\"]*\")*[^\"]*$)")
 """Between two programs, and not within quotes."""
@@ -95,11 +95,16 @@ def commands_of(code: Code, page: str) -> Iterator[Command]:
     text = re.sub(r"\\\n\s*", lambda found: " " + "\0" * found[0].count("\n"), code.text)
     number = code.line
     for line in text.splitlines():
-        for side in _BAR.split(line.replace("\0", "")):
+        for side in sides(line.replace("\0", "")):
             words = list(itertools.dropwhile(_VARIABLE.fullmatch, _words(side)))
             if words and Path(words[0]).name in _PROGRAMS and (len(words) > 1 or code.is_block):
                 yield Command(tuple(words), f"{page}:{number}")
         number += 1 + line.count("\0")
+
+
+def sides(line: str) -> list[str]:
+    """The programs of a line of the shell, each of which reads what the one before it says."""
+    return _BAR.split(line)
 
 
 def _words(line: str) -> list[str]:

@@ -89,13 +89,14 @@ def _run(steps: str, directory: Path) -> str:
     )
     print(done.stdout, flush=True)
     if done.returncode:
-        sys.exit(done.returncode)
+        sys.exit(f"exit code {done.returncode}")
     return done.stdout
 
 
 def _kept(said: str) -> str:
-    """Without lines of progress, and without blanks at the ends of lines."""
-    return "\n".join(line.rstrip() for line in said.strip().splitlines() if not _PROGRESS.search(line))
+    """Without lines of progress, and without blanks and empty lines at ends."""
+    kept = [line.rstrip() for line in said.splitlines() if not _PROGRESS.search(line)]
+    return "\n".join(kept).strip("\n")
 
 
 def main(page: Path, directory: Path) -> None:

@@ -57,10 +57,11 @@ Written by `make docs` from the dataclasses of [`pipeline/recipe.py`](../pipelin
 [training](training.md), [tasks](tasks.md), [the corpus](corpus.md), [the tokenizer](tokenizer.md) and
 [the model](models.md).
 
-- Every verb takes every setting of the recipe: `groundup pretrain --pretrain.steps 1000`. In a recipe's file a setting is
-  written as Python has it: `Pretrain(steps=1000)`. `groundup VERB --help` shows the values of the recipe that is named.
-- `TASK` is the name of a task, such as `--tasks.sentiment.steps`. With `--task NAME` (or `all`) `--finetune.steps` is that
-  setting of the tasks that were named.
+- Every verb takes every setting of the recipe: `groundup pretrain --pretrain.steps 1000`. In a recipe's file a setting
+  is written as Python has it: `Pretrain(steps=1000)`. `groundup VERB --help` shows the values of the recipe that is
+  named.
+- `TASK` is the name of a task, such as `--tasks.sentiment.steps`. With `--task NAME` (or `all`) `--finetune.steps` is
+  that setting of the tasks that were named.
 - A switch takes no value: `--corpus.no-mask-personal-data` turns it off. What takes several values takes them separated
   by blanks.
 - The default is that of the dataclass; recipes set their own. Of a model's size 0 means that it follows from the dial.

@@ -134,5 +134,7 @@ _READERS: dict[str, Callable[[list[str]], None]] = {
     "python": _python,
     "pip": _pip,
     **{name: _installed(name) for name in ("hf", "tensorboard", "trackio")},
-    **dict.fromkeys(("head", "tail", "cat", "mkdir", "cp", "echo", "printf", "source", "git", "cd"), _shell),
+    **dict.fromkeys(
+        ("head", "tail", "cat", "mkdir", "cp", "echo", "printf", "grep", "source", "git", "cd"), _shell
+    ),
 }

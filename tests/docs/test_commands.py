@@ -1,4 +1,4 @@
-"""Every command of the pages is read by the program that it calls, and every link leads somewhere.
+"""Every command of the pages is read by the program that it calls, every link leads somewhere, every table is whole.
 
 Read, and not run: Groundup's own command line takes verbs, flags and values and checks the recipe; ``make`` knows the
 target, and what it would run is read in turn; Accelerate's parser takes the launch. What they would do needs data of
@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from docs.scripts.pages import ROOT, Command, anchors, codes, links, pages
+from docs.scripts.pages import ROOT, Command, anchors, codes, links, pages, parsed
 from pipeline.errors import GroundupError
 from tests.docs.documented import documented, read_command
 
 COMMANDS = list({str(command): command for command in documented()}.values())
 LINKS = [(page, address, line) for page in pages() for address, line in links(page)]
+_BAR = re.compile(r"(?<!\\)\|")
 PATH = re.compile(
     r"(?:docs|pipeline|recipes|tests|benchmarks)/[\w./-]*\w|(?:Makefile|pyproject\.toml|constraints\.txt)"
 )
@@ -76,3 +77,14 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
         for name in PATH.findall(code.text) if not code.is_block else ():
             if code.text.startswith(name):
                 assert (ROOT / name).exists(), f"{page.name}:{code.line}: {name}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_rows_of_a_table_have_as_many_cells_as_its_head(page: Path) -> None:
+    lines = page.read_text("utf-8").splitlines()
+    for token in parsed(page):
+        if token.type == "table_open":
+            assert token.map is not None
+            first, last = token.map
+            cells = [len(_BAR.findall(line.strip().strip("|"))) for line in lines[first:last]]
+            assert len(set(cells)) == 1, f"{page.name}:{first + 1}: {cells}"
