@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,8 @@ def desk(tmp_path: Path, whole_run: Path) -> Path:
 
 
 def test_own_data(desk: Path, tiny: Path) -> None:
-    quickstart = ["--recipe", tiny, "--name", "quickstart"]
-    smaller = {
+    quickstart: list[str | Path] = ["--recipe", tiny, "--name", "quickstart"]
+    smaller: dict[str, Sequence[str | Path]] = {
         **dict.fromkeys(("report", "publish"), quickstart),
         "finetune": [*quickstart, "--finetune.label-names"],
         **dict.fromkeys(("plan", "pretrain"), DIAL),
