@@ -22,7 +22,8 @@ from pipeline.provenance import describe_hardware, hardware
 _BEGIN, _END = "<!-- printed -->", "<!-- /printed -->"
 _MARKED = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 _WHERE = re.compile(r"<!-- printed on -->.*?<!-- /printed on -->", re.DOTALL)
-_PROGRESS = re.compile(r" step \d+/\d+ · .* left$")
+_PROGRESS = re.compile(r" step \d+/\d+ · .* left$|^\[rank\d+\]:\[W")
+"""Lines on how far a training is, and torch's own warnings to developers."""
 
 
 def follow(page: Path, directory: Path) -> list[str]:
@@ -79,7 +80,7 @@ def _run(steps: str, directory: Path) -> str:
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     print(steps, flush=True)
     done = subprocess.run(
-        ["bash", "-euc", steps],
+        ["/bin/bash", "-euc", steps],
         cwd=directory,
         env=environment,
         stdout=subprocess.PIPE,
@@ -94,7 +95,7 @@ def _run(steps: str, directory: Path) -> str:
 
 
 def _kept(said: str) -> str:
-    """Without lines of progress, and without blanks and empty lines at ends."""
+    """Without lines of progress and warnings, and without blanks and empty lines at ends."""
     kept = [line.rstrip() for line in said.splitlines() if not _PROGRESS.search(line)]
     return "\n".join(kept).strip("\n")
 
