@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat translate merge export publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat translate merge export publish test lint format docs bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -98,12 +98,16 @@ lint: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml pipeline recipes benchmarks .ci
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml pipeline recipes benchmarks docs .ci
 	$(BIN)/python .ci/audit.py
 
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The page of every setting; what tutorials print is written by docs/scripts/printed.py, in some minutes a page.
+docs: setup
+	$(BIN)/python -m docs.scripts.settings
 
 # One after another, for some hours on a quiet machine; what they write: docs/performance.md.
 bench: setup

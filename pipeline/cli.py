@@ -73,13 +73,7 @@ def _dispatch(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_help())
         return
-    _check_words(arguments)
-    name, rest = arguments[0], arguments[1:]
-    if name not in VERBS:
-        raise GroundupError(name, "no such verb", nearest(name, VERBS))
-    verb = VERBS[name]
-    common, recipe, options = _settings(name, verb, rest)
-    check(recipe)
+    verb, common, recipe, options = read(arguments)
     _check_runs(common.runs)
     from pipeline.stages import Run
 
@@ -87,6 +81,28 @@ def _dispatch(arguments: list[str]) -> None:
     # Trackio reads it once, when it is imported, so that all stages of a run share one directory.
     os.environ.setdefault("TRACKIO_DIR", str(run.path.absolute() / "trackio"))
     verb.work(common, run, options)
+
+
+def read(arguments: list[str]) -> tuple[Verb, Common, Recipe, Any]:
+    """What a command line asks for, checked; nothing is done about it yet.
+
+    Args:
+        arguments: a verb and its settings.
+
+    Returns:
+        The verb, what all verbs take, the recipe with what is overridden, and the verb's own options.
+
+    Raises:
+        GroundupError: for what a person can mend.
+        SystemExit: with code 0, where help was asked for and printed.
+    """
+    _check_words(arguments)
+    name, rest = arguments[0], arguments[1:]
+    if name not in VERBS:
+        raise GroundupError(name, "no such verb", nearest(name, VERBS))
+    common, recipe, options = _settings(name, VERBS[name], rest)
+    check(recipe)
+    return VERBS[name], common, recipe, options
 
 
 def _check_words(arguments: list[str]) -> None:
@@ -130,7 +146,7 @@ def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Reci
     if options != Nothing():
         options, rest = parse(f"groundup {name}", options, rest)
     recipe = with_task(load_recipe(common.recipe), common.task)
-    tasks = list(recipe.tasks)
+    tasks = [verb.usual_task] if verb.usual_task in recipe.tasks else list(recipe.tasks)
     if common.task and common.task not in ALIGNED:
         tasks = chosen_tasks(common, recipe)
     if show_help:

@@ -7,6 +7,7 @@ variables that libraries read as they are imported, it starts an interpreter ins
 from __future__ import annotations
 
 import contextlib
+import io
 import multiprocessing
 import os
 import runpy
@@ -74,8 +75,21 @@ class Forked:
         return subprocess.CompletedProcess(self.arguments, code, out, err)
 
 
+@dataclass(frozen=True)
+class Desk:
+    """Where a person is who starts a program, and what they type."""
+
+    directory: Path = ROOT
+    typed: str = ""
+
+
 def forked(
-    said: Path, module: str, *arguments: str | Path, processes: int = 1, environment: Mapping[str, str] = {}
+    said: Path,
+    module: str,
+    *arguments: str | Path,
+    processes: int = 1,
+    environment: Mapping[str, str] = {},
+    desk: Desk = Desk(),
 ) -> Forked:
     """Start ``python -m module``, in two processes as ``accelerate launch`` with ``ddp_cpu.yaml`` does it.
 
@@ -85,6 +99,7 @@ def forked(
         arguments: of the program.
         processes: how many.
         environment: on top of the one here; read by the program, but not by libraries as they are imported.
+        desk: its working directory, and its input.
     """
     said.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(ROOT):  # where the server, once it is started, looks for modules
@@ -95,7 +110,7 @@ def forked(
             ranked = _ranked(rank, processes, port) if processes > 1 else {}
             variables = {**os.environ, **environment, **ranked}
             words = [str(word) for word in arguments]
-            started.append(_CONTEXT.Process(target=_run, args=(module, words, variables, said)))
+            started.append(_CONTEXT.Process(target=_run, args=(module, words, variables, said, desk)))
             started[-1].start()
     return Forked((module, *map(str, arguments)), tuple(started), said)
 
@@ -121,8 +136,12 @@ def _ranked(rank: int, processes: int, port: str) -> dict[str, str]:
     }
 
 
-def _run(module: str, arguments: Sequence[str], environment: Mapping[str, str], said: Path) -> None:
+def _run(
+    module: str, arguments: Sequence[str], environment: Mapping[str, str], said: Path, desk: Desk
+) -> None:
     """In the new process."""
+    os.chdir(desk.directory)
+    sys.stdin = io.StringIO(desk.typed)
     os.environ.clear()
     os.environ.update(environment)
     for name, number in ((_OUT, 1), (_ERR, 2)):

@@ -68,6 +68,15 @@ def test_an_aligned_model_can_be_named(tmp_path: Path, capsys: pytest.CaptureFix
     assert "has no such task" in capsys.readouterr().err
 
 
+def test_an_adapter_is_chat_s_where_no_task_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (
+        main(["chat", "--adapter", "anna", "--runs", str(tmp_path)]) == 2
+    )  # qa's optimiser takes no adapter
+    assert "adapters/chat/anna" in capsys.readouterr().err
+
+
 def test_the_same_from_outside(groundup: Groundup, tmp_path: Path) -> None:
     done = groundup(
         "finetune",

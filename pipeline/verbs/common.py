@@ -41,6 +41,8 @@ class Verb:
     short: dict[str, str] = dataclasses.field(default_factory=dict)
     """Short flags and the settings they stand for; TASK stands for the chosen task."""
     needs_task: bool = False
+    usual_task: str = ""
+    """What is meant where no task is named; empty means all of the recipe's."""
     options: Any = Nothing()
     """What it takes beside, with its defaults."""
 

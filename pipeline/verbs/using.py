@@ -89,7 +89,7 @@ def _publish(common: Common, run: Run, options: Publish) -> None:
 
 
 USING = {
-    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT),
+    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, usual_task="chat"),
     "translate": Verb(
         "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
     ),

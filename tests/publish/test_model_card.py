@@ -110,6 +110,8 @@ def test_body_says_which_rows_win(run: Run) -> None:
     sentiment = model_card(run, "finetune/sentiment", "user/films")
     assert "does **not** beat: tfidf (0.875)." in sentiment
     assert "| **model** | 0.8125 | 0.8008 |" in sentiment
+    versions = next(line for line in sentiment.splitlines() if line.startswith("| versions |"))
+    assert ", " in versions and "," not in versions.replace(", ", "")
     assert "does **not** beat: xz (1.5)." in model_card(run, "pretrain", "user/base")
 
 

@@ -1,0 +1,1 @@
+"""Pages; what writes and reads them is in scripts/."""

@@ -1,0 +1,1 @@
+"""What writes parts of the pages, and finds the commands in them."""
