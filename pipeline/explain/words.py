@@ -35,9 +35,11 @@ def words_of(reading: Reading) -> list[Word]:
         for position, place in enumerate(reading.places):
             if place is not None and place.text == name:
                 grouped.setdefault(_begin(place, text, starts, spans), []).append(position)
+        shown = 0  # of the text, up to here: a token may reach into the next word
         for start, tokens in sorted(grouped.items()):
             ends = [_end(reading.places[token], text, start) for token in tokens]
-            found.append(Word(name, start, max(ends), tuple(tokens)))
+            begin, shown = max(start, shown), max(*ends, shown)
+            found.append(Word(name, begin, shown, tuple(tokens)))
     return found
 
 

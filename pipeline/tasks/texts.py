@@ -33,7 +33,15 @@ def read(fields: Mapping[str, Any], tokenizer: Any, settings: Finetune) -> list[
 
 
 def readings(fields: Mapping[str, Any], tokenizer: Any, settings: Finetune) -> list[Reading]:
-    """The same, and which characters of which text each token stands for."""
+    """The same, and which characters of which text each token stands for.
+
+    Raises:
+        GroundupError: where the tokenizer cannot tell.
+    """
+    if not tokenizer.is_fast:
+        raise GroundupError(
+            "explain", "its tokenizer does not tell where a token stands", "convert it to tokenizer.json"
+        )
     names = [name for name in ("text", "pair") if name in fields]
 
     def encode(*texts: str, **cut: Any) -> list[Columns]:

@@ -40,6 +40,13 @@ def test_the_words_of_a_reading() -> None:
     assert [w.tokens for w in found] == [(1,), (2, 3, 4), (5,), (6,), (7, 8, 9), (10,), (11,)]
 
 
+def test_a_token_that_reaches_into_the_next_word_is_shown_once() -> None:
+    text = "one two three"
+    places = [Place("text", 0, 5), Place("text", 5, 7), Place("text", 7, 13)]
+    found = words_of(Reading({"input_ids": [0] * 3}, places, {"text": text}, 3, 0))
+    assert [text[w.start : w.end] for w in found] == ["one t", "wo", "three"]
+
+
 def test_words_as_a_reader_marks_them() -> None:
     text = "A well-made, हिन्दी 好电 👩\u200d👧 l’été"
     assert [text[a:b] for a, b in word_spans(text)] == [
