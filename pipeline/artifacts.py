@@ -213,9 +213,9 @@ def read_json_lines(file: Path) -> list[dict[str, Any]]:
 
 def read_log(file: Path) -> list[dict[str, Any]]:
     """The entries of a log; a last line that was cut off is passed over."""
-    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    lines = file.read_text("utf-8").split("\n") if file.is_file() else []
     entries = []
-    for line in lines:
+    for line in filter(None, lines):
         try:
             entries.append(json.loads(line))
         except ValueError:

@@ -114,3 +114,17 @@ def test_a_damaged_manifest_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(GroundupError, match="damaged"):
         Artifact(tmp_path).manifest()
+
+
+def test_a_log_is_read_up_to_a_line_that_was_cut_off_whatever_its_texts_hold(tmp_path: Path) -> None:
+    rows = [{"text": "one\u0085two\u2028three\rfour"}, {"text": "five"}]
+    artifacts.write_json_lines(tmp_path / "log.jsonl", rows)
+    assert (
+        artifacts.read_log(tmp_path / "log.jsonl")
+        == artifacts.read_json_lines(tmp_path / "log.jsonl")
+        == rows
+    )
+    with (tmp_path / "log.jsonl").open("a") as file:
+        file.write('{"text": "si')
+    assert artifacts.read_log(tmp_path / "log.jsonl") == rows
+    assert artifacts.read_log(tmp_path / "nowhere.jsonl") == []

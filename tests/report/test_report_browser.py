@@ -139,9 +139,12 @@ def test_it_says_the_same_without_its_script(browser: Browser, address: str, who
 
 def test_all_sections_are_printed(page: Visit, tmp_path: Path) -> None:
     page.page.emulate_media(media="print")
+    page.page.set_viewport_size({"width": 718, "height": 1000})  # A4 without margins of a centimetre
     printed = page.page.locator("h2:visible").all_inner_texts()
+    wide = page.page.evaluate("document.documentElement.scrollWidth")
     page.page.emulate_media(media="screen")
-    assert printed == list(SECTIONS)
+    page.page.set_viewport_size({"width": 1280, "height": 900})
+    assert printed == list(SECTIONS) and wide <= 718
     assert page.page.pdf(path=tmp_path / "page.pdf").startswith(b"%PDF")
 
 

@@ -78,9 +78,9 @@ def test_every_number_has_its_interval_and_every_rival_its_distance(whole_run: P
                 pytest.approx(ends["high"], abs=1e-3),
             )
     assert set(section.against) == set(metrics) - {"model"}
-    for rival, row in section.against.items():
+    for rival, said in section.against.items():
         ahead = metrics["model"]["accuracy"] - metrics[rival]["accuracy"]
-        assert float(row["ahead by"]) == pytest.approx(ahead, abs=1e-3)
+        assert float(said["ahead by"]) == pytest.approx(ahead, abs=1e-3)
 
 
 def test_worst_errors_are_those_of_the_file(whole_run: Path) -> None:

@@ -11,7 +11,7 @@ SMALL = 11
 """Size of numbers along an axis."""
 _NO_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters of names that XML cannot hold."""
-_LONGEST_NAME = 24
+_LONGEST_NAME = 28
 _ORDER = (1, 2, 4, 5, 6, 7, 3)
 """The page's colours, ``--series-N``, in the order in which lines take them: the third is the quiet one."""
 _DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2")
