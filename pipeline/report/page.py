@@ -15,6 +15,7 @@ from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.provenance import describe_hardware
 from pipeline.report.charts import Drawing, bars
+from pipeline.report.planned import planned
 from pipeline.report.sections import HarnessSection, Section, TaskSection, section
 from pipeline.report.tables import columns, number, words
 from pipeline.report.yardsticks import measured_outside
@@ -64,6 +65,7 @@ def _page(run: Run) -> str:
         pretrain=stages.get("pretrain"),
         tasks=[stage for stage in stages.values() if isinstance(stage, TaskSection)],
         outside=[stage for stage in stages.values() if isinstance(stage, HarnessSection)],
+        planned=planned(run),
         provenance=Provenance(stages, _outdated(run, list(stages))),
     )
 
