@@ -35,7 +35,7 @@ setup-reasoning: setup
 	$(BIN)/python -m pip install --quiet --no-deps reasoning-gym==0.1.25
 
 plan: setup
-	$(GROUNDUP) plan $(COMMON)
+	$(GROUNDUP) plan --task "$(TASK)" $(if $(REPO),--push "$(REPO)") $(COMMON)
 
 tokenizer: setup
 	$(GROUNDUP) tokenizer --compare $(COMPARE) $(COMMON)

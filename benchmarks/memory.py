@@ -21,9 +21,9 @@ from typing import Any
 
 from benchmarks.pages import ROOT, TRAINING, write_between
 from pipeline.artifacts import Artifact, read_json, write_json
-from pipeline.needs import needs_of
 from pipeline.overrides import override
-from pipeline.plan import size
+from pipeline.plan.needs import needs_of
+from pipeline.plan.tables import size
 from pipeline.provenance import describe_hardware, hardware
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
@@ -124,7 +124,7 @@ def measure(case: Case, runs: Path, start: str) -> dict[str, Any]:
     settings = {task: recipe.tasks[task]} if task else {}
     readings = {n: read_apart(n, s, recipe.held_out, recipe.seed) for n, s in settings.items()}
     need = next(need for need in needs_of(recipe, readings) if need.stage == case.stage)
-    return {**asdict(case), "parameters": need.parameters, "planned": round(need.memory), **told}
+    return {**asdict(case), "parameters": need.parameters, "planned": round(need.memory.total), **told}
 
 
 def _printed(case: Case, runs: Path, start: str, part: str) -> dict[str, int]:

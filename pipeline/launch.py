@@ -7,23 +7,28 @@ from pipeline.processes import shards_weights, visible_gpus, world_size
 from pipeline.recipe import Finetune, Pretrain
 
 
-def check_launch(section: str, training: Pretrain | Finetune) -> None:
-    """Refuse what this launch cannot run.
+def check_launch(section: str, training: Pretrain | Finetune, processes: int = 0) -> None:
+    """Refuse what a launch cannot run.
+
+    Args:
+        section: of the recipe.
+        training: its settings.
+        processes: that will be started; 0 is as many as this launch has.
 
     Raises:
         GroundupError: where weights are sharded and the optimiser needs whole ones, and as ``check_processes``.
     """
-    check_processes(f"--{section}.global-batch", training.global_batch)
+    check_processes(f"--{section}.global-batch", training.global_batch, processes)
     if isinstance(training, Finetune) and training.adapter.method != "none" and shards_weights():
         raise GroundupError(
             f"--{section}.adapter",
             "adapters were not made to work on weights that the launch shards",
             "launch with recipes/launch/ddp.yaml, or train all weights",
         )
-    if isinstance(training, Finetune) and training.privacy.epsilon and world_size() > 1:
+    if isinstance(training, Finetune) and training.privacy.epsilon and (processes or world_size()) > 1:
         raise GroundupError(
             f"--{section}.privacy.epsilon",
-            "gradients by example are taken in one process, and this launch has several",
+            "gradients by example are taken in one process, and the launch has several",
             "start one, without accelerate launch",
         )
     if training.optimizer != "adamw" and shards_weights():
@@ -34,14 +39,14 @@ def check_launch(section: str, training: Pretrain | Finetune) -> None:
         )
 
 
-def check_processes(where: str, global_batch: int) -> None:
+def check_processes(where: str, global_batch: int, processes: int = 0) -> None:
     """Refuse processes that would train on another global batch than the recipe's.
 
     Raises:
         GroundupError: when it does not divide among them, or when there is one process for several GPUs, to each of
             which the Trainer would give a micro-batch.
     """
-    processes = world_size()
+    processes = processes or world_size()
     if global_batch % processes:
         raise GroundupError(
             where,

@@ -404,6 +404,18 @@ class Watch:
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What groundup plan reckons with. It changes no result, so it is part of no fingerprint."""
+
+    processes: int = 0
+    """Processes that will train; 0 is as many as this launch has."""
+    utilisation: float = 0.4
+    """Share of its peak that training is taken to reach on machines that cannot be measured here."""
+    prices: tuple[str, ...] = ()
+    """Price of an hour, in your currency, by the machines of the plan's table: here=0.40 h100=2.50 8xh100=20."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What to train, from the text to the tasks."""
 
@@ -421,6 +433,7 @@ class Recipe:
     model: Model = Model()
     pretrain: Pretrain = Pretrain()
     watch: Watch = Watch()
+    plan: Plan = Plan()
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
     dpo: Dpo = Dpo()
     grpo: Grpo = Grpo()

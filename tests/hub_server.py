@@ -201,7 +201,7 @@ def whoami(request: Handler, _: re.Match[str]) -> None:
     request.answer_json({"type": "user", "name": "user", "orgs": orgs, "auth": auth})
 
 
-@route("GET", "/api/models/REPO/auth-check/write")
+@route("GET", "/api/KIND/REPO/auth-check/write")
 def auth_check(request: Handler, match: re.Match[str]) -> None:
     request.repository(match)
     request.require_write()
@@ -213,16 +213,18 @@ def create_repository(request: Handler, _: re.Match[str]) -> None:
     request.require_write()
     wanted = request.json()
     name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
-    answer = {"url": f"{request.hub.url}/{name}", "name": name}
-    if name in request.hub.repositories:
-        refusal = {"error": "You already created this model repo", **answer}
+    is_data = wanted.get("type") == "dataset"
+    kept = request.hub.datasets if is_data else request.hub.repositories
+    answer = {"url": f"{request.hub.url}/{'datasets/' if is_data else ''}{name}", "name": name}
+    if name in kept:
+        refusal = {"error": "You already created this repo", **answer}
         request.answer(json.dumps(refusal).encode(), HTTPStatus.CONFLICT)
         return
     repository = Repository(private=wanted.get("visibility") == "private")
     repository.commit(
         {".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)}
     )
-    request.hub.repositories[name] = repository
+    kept[name] = repository
     request.answer_json(answer)
 
 
@@ -234,11 +236,17 @@ def validate_yaml(request: Handler, _: re.Match[str]) -> None:
     except yaml.YAMLError as error:
         metadata = str(error)
     problems = [] if isinstance(metadata, dict) else [{"message": f"metadata is no mapping: {metadata}"}]
+    said = metadata.get("language") or () if isinstance(metadata, dict) else ()
+    for code in [said] if isinstance(said, str) else said:
+        if not re.fullmatch("[a-z]{2,3}|code|multilingual", code):
+            problems.append(
+                {"message": f'"language" with value "{code}" is not valid. It must be an ISO 639 code'}
+            )
     status = HTTPStatus.BAD_REQUEST if problems else HTTPStatus.OK
     request.answer(json.dumps({"errors": problems, "warnings": []}).encode(), status)
 
 
-@route("POST", "/api/models/REPO/preupload/(?P<revision>[^/]+)")
+@route("POST", "/api/KIND/REPO/preupload/(?P<revision>[^/]+)")
 def preupload(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
     _, present = request.commit(match)
@@ -290,7 +298,7 @@ def lfs_verify(request: Handler, match: re.Match[str]) -> None:
     request.answer_json({})
 
 
-@route("POST", "/api/models/REPO/commit/(?P<revision>[^/]+)")
+@route("POST", "/api/KIND/REPO/commit/(?P<revision>[^/]+)")
 def create_commit(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
     repository = request.repository(match)

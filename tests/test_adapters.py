@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from peft import AutoPeftModelForCausalLM
 from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
@@ -27,6 +31,8 @@ from pipeline.recipe_files import load_recipe
 from pipeline.settings import as_settings, from_settings
 from pipeline.stages import Run
 from pipeline.tokenizer.train import train_tokenizer
+from tests.command_line import Groundup
+from tests.hub_server import hub_server
 from tests.inference.test_harness import write_suite
 from tests.model.test_adapters import checksum
 
@@ -159,6 +165,43 @@ def test_peft_alone_loads_an_adapter(people: Path) -> None:
     )
     said = model.generate(**ids, max_new_tokens=12, do_sample=False, eos_token_id=tokenizer.eos_token_id)
     assert REPLIES["ben"] in tokenizer.decode(said[0], skip_special_tokens=True)
+
+
+def test_an_adapter_alone_is_published_and_the_code_of_its_card_joins_it_to_its_base(
+    people: Path, groundup: Groundup, tmp_path: Path
+) -> None:
+    with hub_server() as hub:
+        environment = hub.environment(tmp_path / "pusher")
+        named = [*_at(people), "--task", "chat", "--adapter", "anna"]
+        alone = groundup("publish", *named, "--repo", "user/anna", **environment)
+        assert alone.returncode == 2 and "--base user/name" in alone.stderr
+        for words in (
+            [*_at(people), "--repo", "user/base"],
+            [*named, "--repo", "user/anna", "--base", "user/base"],
+        ):
+            done = groundup("publish", *words, **environment)
+            assert done.returncode == 0, done.stderr
+        files = hub.repositories["user/anna"].files
+        stage = people / "runs" / "people" / "adapters" / "chat" / "anna"
+        assert (
+            files["adapter_model.safetensors"].content
+            == (stage / "adapter/adapter_model.safetensors").read_bytes()
+        )
+        assert not any(name.startswith("model") for name in files)
+        assert json.loads(files["adapter_config.json"].content)["base_model_name_or_path"] == "user/base"
+        card = ModelCard(files["README.md"].content.decode())
+        assert (card.data.library_name, card.data.base_model) == ("peft", "user/base")
+        assert all(str(people).encode() not in blob.content for blob in files.values())
+        code = re.findall(r"```python\n(.*?)```", str(card), re.DOTALL)[0].replace(
+            "Hello! How are you?", QUESTION
+        )
+        code = code.replace("chat(messages)", "chat(messages, do_sample=False, max_new_tokens=12)")
+        used = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={"PATH": "", "OMP_NUM_THREADS": "1", **hub.environment(tmp_path / "stranger")},
+        )  # fmt: skip
+        assert used.returncode == 0, used.stderr
+        assert REPLIES["anna"] in used.stdout
 
 
 def test_a_second_adapter_redoes_nothing_and_a_second_call_neither(

@@ -12,7 +12,7 @@ from pipeline.model.cost import cost, cost_or_estimate, measured_flops_per_secon
 from pipeline.model.families import model_config
 from pipeline.model.machine import Choice
 from pipeline.recipe import Model
-from pipeline.train.memory import PROCESS, Batch, training_bytes
+from pipeline.train.memory import PROCESS, Batch, training_memory
 from tests.command_line import Groundup
 from tests.tasks.bases import publish
 
@@ -81,7 +81,7 @@ def test_memory_is_weights_state_and_what_a_micro_batch_keeps(head: str) -> None
     choice = Choice(bfloat16=False, compiles=True, attention="sdpa")  # without what a heap takes beside
 
     def taken(rows: int, accumulated: bool = False, state: float = 0.0) -> float:
-        return training_bytes(config, head, Batch(rows, 64, accumulated), choice, state) - PROCESS
+        return training_memory(config, head, Batch(rows, 64, accumulated), choice, state).total - PROCESS
 
     weights = 4.0 * cost(config, 64, head).parameters
     one, four = taken(16, state=1e6), taken(64)

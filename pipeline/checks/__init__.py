@@ -16,6 +16,9 @@ from pipeline.recipe import Recipe
 
 _NAME = re.compile(r"\w[\w.-]{0,199}")
 
+_LANGUAGE = re.compile("[a-z]{2,3}|code|multilingual")
+"""What the Hub takes for the language of a card."""
+
 
 def check(recipe: Recipe) -> None:
     """Refuse impossible combinations before any work.
@@ -29,6 +32,12 @@ def check(recipe: Recipe) -> None:
         "name",
         f"'{shown(recipe.name)}' is no name of a directory",
         "use letters, digits, '.', '-' and '_'",
+    )
+    require(
+        _LANGUAGE.fullmatch(recipe.language) is not None,
+        "language",
+        f"'{shown(recipe.language)}' is no code of a language",
+        "use one of two or three small letters (ISO 639), such as en, or code, or multilingual",
     )
     check_pretraining(recipe)
     check_watch(recipe.watch)

@@ -49,6 +49,8 @@ _RANGES: dict[str, tuple[float, float]] = {
     "problems": (2, 10**9),
     "evaluation-problems": (1, 10**9),
     "rank": (1, 10**5),
+    "processes": (0, 10**6),
+    "utilisation": (1e-6, 1),
 }
 """The least and the most that a setting of this name can be, whatever its section; those apart know more of it."""
 

@@ -12,6 +12,8 @@ from pipeline.corpus.tally import Tally
 from pipeline.recipe import Corpus
 
 _BAR = 40
+_SAMPLE = "  - `"
+"""How the line of a dropped document begins, and no other."""
 _MOST_LANGUAGES = 20
 
 
@@ -77,7 +79,12 @@ def _dropped(settings: Corpus, tally: Tally) -> Iterator[str]:
     for name, count in tally.dropped.most_common():
         yield f"- {name}: {count:,}, {meanings[name]}"
         for sample in tally.samples.get(name, ()):
-            yield f"  - `{' '.join(sample['text'].replace('`', ' ').split())}`"
+            yield f"{_SAMPLE}{' '.join(sample['text'].replace('`', ' ').split())}`"
+
+
+def without_samples(sheet: str) -> str:
+    """A data sheet that quotes no document."""
+    return "\n".join(line for line in sheet.split("\n") if not line.startswith(_SAMPLE))
 
 
 def _around(threshold: float) -> list[float]:

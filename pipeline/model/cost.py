@@ -10,7 +10,7 @@ from typing import Any
 import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM, PretrainedConfig
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 
 from pipeline.model.adapters import attach, trained_parameters
 from pipeline.recipe import Adapter
@@ -45,21 +45,17 @@ def cost(
         model_class: the auto class, which decides the head.
         adapter: what is trained of it; weights that are not need no gradient.
     """
-    config = copy.deepcopy(config)
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config  # products are taken of whole numbers again
+    # The attention of choice may exist on a GPU only; the plain one has the same products. Those of experts in groups
+    # exist in bfloat16 only.
+    model = without_numbers(config, model_class, attn_implementation="eager", dtype=torch.bfloat16)
     with torch.device("meta"):
-        # The attention of choice may exist on a GPU only; the plain one has the same products. Those of experts
-        # in groups exist in bfloat16 only.
-        model = getattr(transformers, model_class).from_config(
-            config, attn_implementation="eager", dtype=torch.bfloat16
-        )
         parameters, matrices = model.num_parameters(), model.num_parameters(exclude_embeddings=True)
         if adapter.method != "none":
             attach(model, adapter, model_class)
         ids = torch.zeros(1, length, dtype=torch.long)
         with FlopCounterMode(display=False, custom_mapping=_EXPERTS) as counter:
-            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False)
+            written = {"decoder_input_ids": ids} if model_class == "AutoModelForSeq2SeqLM" else {}
+            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **written)
             sum(tensor.sum() for tensor in output.values()).backward()
     return Cost(
         parameters,
@@ -82,13 +78,28 @@ def cost_or_estimate(
     try:
         return cost(config, length, model_class, adapter)
     except RuntimeError:
+        model = without_numbers(config, model_class)
         with torch.device("meta"):
-            model = getattr(transformers, model_class).from_config(copy.deepcopy(config))
             whole, inside = model.num_parameters(), model.num_parameters(exclude_embeddings=True)
             if adapter.method != "none":
                 attach(model, adapter, model_class)
         trained = trained_parameters(model)
         return Cost(whole, inside, trained, 4.0 * inside + 2.0 * min(inside, trained))
+
+
+def without_numbers(config: PretrainedConfig, model_class: str, **options: Any) -> PreTrainedModel:
+    """A model whose parameters have shapes and no content.
+
+    Args:
+        config: of the model.
+        model_class: the auto class, which decides the head.
+        options: of its ``from_config``.
+    """
+    config = copy.deepcopy(config)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config  # products are taken of whole numbers again
+    with torch.device("meta"):
+        return getattr(transformers, model_class).from_config(config, **options)
 
 
 def _grouped_product(rows: torch.Size, experts: torch.Size, *_: object, **__: object) -> int:
@@ -117,15 +128,16 @@ def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
 
 
 def activation_bytes(config: Any, tokens: int, bfloat16: bool) -> float:
-    """Bytes that the backward pass keeps of ``tokens`` tokens.
+    """Bytes that the backward pass keeps of ``tokens`` tokens, logits left out.
 
-    17 numbers a token, layer and hidden unit (Korthikanti et al., 2022, without the attention matrix), and the
-    logits, their float32 copy and its gradient.
+    17 numbers a token, layer and hidden unit (Korthikanti et al., 2022, without the attention matrix).
     """
-    size = 2 if bfloat16 else 4
-    return tokens * (
-        17 * size * config.hidden_size * config.num_hidden_layers + (size + 8) * config.vocab_size
-    )
+    return tokens * 17.0 * (2 if bfloat16 else 4) * config.hidden_size * config.num_hidden_layers
+
+
+def logits_bytes(config: Any, tokens: int, bfloat16: bool) -> float:
+    """Bytes of the logits of ``tokens`` tokens, of their float32 copy and its gradient."""
+    return tokens * ((2 if bfloat16 else 4) + 8.0) * config.vocab_size
 
 
 def measured_flops_per_second(bfloat16: bool, seconds: float = 0.5) -> float:

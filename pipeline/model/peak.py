@@ -8,16 +8,13 @@ import torch
 
 from pipeline.model.cost import measured_flops_per_second
 
-H100 = 989e12
-"""FLOP/s of one H100 SXM."""
-
 _DATA_SHEETS = {
     "B200": 2250e12,
     "H200 NVL": 835e12,
     "H200": 989e12,
     "H100 NVL": 835e12,
     "H100 PCIe": 756e12,
-    "H100": H100,
+    "H100": 989e12,
     "GH200": 989e12,
     "A100": 312e12,
     "L40S": 362e12,

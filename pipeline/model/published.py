@@ -135,13 +135,13 @@ def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         model.resize_token_embeddings(len(tokenizer))
 
 
-def check_positions(model: PreTrainedModel, tokens: int, start: str, setting: str) -> None:
+def check_positions(config: PretrainedConfig, tokens: int, start: str, setting: str) -> None:
     """Refuse sequences longer than a model has positions for.
 
     Raises:
         GroundupError: naming the setting that asks for so many tokens.
     """
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions = getattr(config, "max_position_embeddings", None)
     if positions and tokens > positions:
         raise GroundupError(
             setting,

@@ -16,6 +16,9 @@ from pipeline.model.families import round_up
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.recipe import Finetune, Pretrain, Recipe
 
+CHINCHILLA = 20.0
+"""Tokens a parameter that bring most for the FLOPs (Hoffmann et al., 2022: table 3, whose three approaches agree near
+it)."""
 _FEWEST_SEQUENCES = 8
 _LARGEST_RATE = 2.0**-7
 """The largest that Step Law was searched with."""
@@ -78,6 +81,12 @@ def parameters(recipe: Recipe) -> int:
     """Of the whole model, embeddings included, to within some per cent of what pipeline/model/cost.py counts."""
     shape = shape_of(recipe.model)
     return layer_parameters(shape) + round_up(vocabulary_size(recipe)) * shape.width
+
+
+def compute_optimal(flops: float) -> tuple[float, float]:
+    """Parameters and tokens that do most for so many FLOPs: 6 N D of them, and D = 20 N (Hoffmann et al., 2022)."""
+    parameters = math.sqrt(flops / (6 * CHINCHILLA))
+    return parameters, CHINCHILLA * parameters
 
 
 def batch_tokens(tokens: float) -> float:

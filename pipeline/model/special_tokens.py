@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.errors import GroundupError
+
 END_OF_TEXT = "<|endoftext|>"
 PAD = "<|pad|>"
 END_OF_TURN = "<|end|>"
@@ -67,6 +69,27 @@ def set_padding(tokenizer: Any) -> None:
     if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
         spare = tokenizer.unk_token not in (None, tokenizer.eos_token, tokenizer.bos_token)
         tokenizer.pad_token = tokenizer.unk_token if spare else PAD  # setting it adds it where it is new
+
+
+def check_end_of_text(tokenizer: Any, head: str, name: str) -> None:
+    """Refuse a tokenizer that cannot say where an answer, or a text, ends.
+
+    Args:
+        tokenizer: as a task has prepared it.
+        head: the auto class of the model; one that tells classes apart needs no end.
+        name: of the model, for what is said.
+
+    Raises:
+        GroundupError: where it has neither an end of text nor a mark of its beginning, [CLS], that stands for it.
+    """
+    if head == "AutoModelForSequenceClassification" or tokenizer.eos_token_id is not None:
+        return
+    if head != "AutoModelForQuestionAnswering" or tokenizer.cls_token_id is None:
+        raise GroundupError(
+            name,
+            "its tokenizer has no end of text, and an answer could not end",
+            "name one as eos_token in its tokenizer_config.json, or start from another model",
+        )
 
 
 def set_chat_template(tokenizer: Any) -> None:

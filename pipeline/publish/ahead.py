@@ -64,12 +64,12 @@ def pushing(otherwise: Callable[[Run], str] = pretrained) -> Callable[[Work[C]],
         def both(common: C, run: Run, push: Push) -> None:
             if not push.push:
                 return work(common, run, push)
-            from pipeline.publish.hub import check_ahead, publish
+            from pipeline.publish.hub import Destination, check_ahead, publish
 
             task = common.task or otherwise(run)
             on_main(lambda: check_ahead(run, task, push.push, push.public))
             work(common, run, push)
-            return on_main(lambda: publish(run, task, push.push, push.public, dry_run=False))
+            return on_main(lambda: publish(run, task, Destination(push.push, push.public), dry_run=False))
 
         return both
 

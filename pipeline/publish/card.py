@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from pipeline.errors import GroundupError
 from pipeline.model.scaling import resolved
 from pipeline.provenance import describe_hardware
+from pipeline.publish.adapters import joined_usage
 from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
 from pipeline.publish.markdown import environment
@@ -22,6 +25,7 @@ from pipeline.report.membership import ATTACKED_BY
 from pipeline.report.tables import columns, heading, words
 from pipeline.settings import as_settings
 from pipeline.stages import Run, method_of, task_of
+from pipeline.tasks import task_named
 
 _LM_EVAL = "https://github.com/EleutherAI/lm-evaluation-harness"
 _HUB_METRICS = {
@@ -37,19 +41,20 @@ _HUB_METRICS = {
 """The Hub's identifiers of metrics that are called otherwise here."""
 
 
-def model_card(run: Run, stage: str, repo: str) -> str:
+def model_card(run: Run, stage: str, repo: str, base: str = "") -> str:
     """The README of a published stage: metadata with ``model-index``, then prose and tables.
 
     Args:
         run: the run that the stage is part of.
         stage: ``pretrain``, ``finetune/TASK`` or ``align/METHOD``, finished.
         repo: name on the Hub, ``user/name``.
+        base: of an adapter that is published alone, the Hub's name of the model it stands on.
 
     Raises:
         GroundupError: when a file of the run is missing or damaged, or the metadata reads back changed.
     """
     facts = Facts(run, stage)
-    metadata = card_metadata(facts, repo)
+    metadata = card_metadata(facts, repo, base)
     templates = environment(Path(__file__).parent)
     templates.filters.update(number=_number, heading=heading, words=words, metrics=columns)
     body = templates.get_template("card.md.j2").render(
@@ -57,9 +62,8 @@ def model_card(run: Run, stage: str, repo: str) -> str:
         attacked_by=ATTACKED_BY,
         repo=repo,
         title=repo.rpartition("/")[2],
-        code=usage(
-            repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads, facts.instruction
-        ),
+        code=_code(facts, repo, base),
+        base=base,
         command=reproduce(run.recipe, stage, facts.settings),
         hardware=describe_hardware(facts.manifest["hardware"]),
     )
@@ -69,21 +73,47 @@ def model_card(run: Run, stage: str, repo: str) -> str:
     return str(card)
 
 
-def card_metadata(facts: Facts, repo: str) -> ModelCardData:
+def _code(facts: Facts, repo: str, base: str) -> str:
+    whole = usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads, facts.instruction)
+    if not base:
+        return whole
+    head = task_named(facts.task_name, facts.made_by).class_for(SimpleNamespace(**facts.config))
+    generates = (facts.artifact.path / GENERATION_CONFIG_NAME).is_file()
+    return joined_usage(whole, repo, base, head, generates)
+
+
+def card_metadata(facts: Facts, repo: str, base: str = "") -> ModelCardData:
     """What the Hub indexes: language, task, data sets, base model and results."""
     hub_data = [hub_identifier(spec) for manifest in facts.lineage.values() for spec in manifest["data"]]
     tags = ["groundup", facts.config["model_type"], *filter(None, [facts.task_name or facts.method])]
     return ModelCardData(
-        language=facts.run.recipe.language,
-        library_name="transformers",
+        language=facts.languages[0] if len(facts.languages) == 1 else facts.languages,
+        library_name="peft" if base else "transformers",
         pipeline_tag=facts.pipeline_tag,
         tags=list(dict.fromkeys(tags)),
         datasets=sorted({name for name in hub_data if name}) or None,
-        base_model=facts.base_model or None,
+        base_model=base or facts.base_model or None,
         metrics=sorted({_HUB_METRICS.get(name, name) for name in facts.measured}) or None,
         model_name=repo.rpartition("/")[2],
         eval_results=[*_results(facts), *_outside_results(facts)] or None,
+        **({"base_model_relation": "adapter"} if base else {}),
+        **_emissions(facts),
     )
+
+
+def _emissions(facts: Facts) -> dict[str, Any]:
+    """What the Hub shows of CO₂, in grams; nothing where no country was named."""
+    if not facts.co2_grams:
+        return {}
+    kind = "pre-training" if facts.stage == "pretrain" else "fine-tuning"
+    return {
+        "co2_eq_emissions": {
+            "emissions": facts.co2_grams,
+            "source": "CodeCarbon",
+            "training_type": kind,
+            "hardware_used": describe_hardware(facts.manifest["hardware"]),
+        }
+    }
 
 
 def _results(facts: Facts) -> list[EvalResult]:
@@ -98,9 +128,15 @@ def _results(facts: Facts) -> list[EvalResult]:
             metric_type=_HUB_METRICS.get(name, name),
             metric_name=heading(name),
             metric_value=value,
+            metric_args=_interval(facts.intervals.get(name)),
         )
         for name, value in facts.measured.items()
     ]
+
+
+def _interval(ends: Mapping[str, float] | None) -> dict[str, float] | None:
+    """The ends of a bootstrap interval, where model-index leaves room for what belongs to a metric."""
+    return {"confidence_level": 0.95, "low": ends["low"], "high": ends["high"]} if ends else None
 
 
 def _outside_results(facts: Facts) -> list[EvalResult]:

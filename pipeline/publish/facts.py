@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +14,7 @@ from pipeline.publish.data_sources import DataSource, data_source, hub_identifie
 from pipeline.recipe import ALIGNED, Finetune, Grpo
 from pipeline.report.membership import attacked, membership_of, verdict
 from pipeline.report.privacy import PRIVACY, bound
-from pipeline.report.tables import MainMetric, main_metric
+from pipeline.report.tables import MainMetric, intervals, main_metric
 from pipeline.settings import from_settings
 from pipeline.sources.base import REASONING_GYM
 from pipeline.stages import Run, method_of, task_of
@@ -35,6 +36,7 @@ BOOKKEEPING = PRIVACY | frozenset(
     }
 )
 """Numbers of metrics.json that say how a row was made and not how good it is."""
+_CODE = re.compile("[a-z]{2,3}")
 _REPEATED = ("start", "context")
 """Settings of the tokenizer stage that are the model's."""
 _SHAPE = (
@@ -126,6 +128,42 @@ class Facts:
     def measured(self) -> dict[str, float]:
         """The quality of the model itself, by metric."""
         return {name: value for name, value in self.metrics["model"].items() if name not in BOOKKEEPING}
+
+    @cached_property
+    def intervals(self) -> dict[str, dict[str, float]]:
+        """What holds a metric of the model with 95 %, ``low`` and ``high``, by metric; none where it was not drawn."""
+        return self.artifact.details().get("model", {}).get("intervals", {})
+
+    @cached_property
+    def row_intervals(self) -> dict[str, str]:
+        """The same of the main metric of each row, in words."""
+        return intervals(self.stage, self.artifact.details())
+
+    @property
+    def energy(self) -> dict[str, float]:
+        """Watt-hours that the training of the model itself took, by stage; of those that measured it."""
+        return self._spent("watt_hours")
+
+    @property
+    def co2_grams(self) -> float:
+        """Grams of CO₂ equivalent of these trainings; 0 where one that was measured has no such number."""
+        found = self._spent("co2_grams")
+        return sum(found.values()) if found and found.keys() == self.energy.keys() else 0.0
+
+    def _spent(self, name: str) -> dict[str, float]:
+        rows = {stage: self.run.artifact(stage).metrics().get("model", {}) for stage in self.lineage}
+        return {stage: row[name] for stage, row in rows.items() if name in row}
+
+    @property
+    def languages(self) -> list[str]:
+        """Of the recipe, and those between which it translates where they are named by their codes (ISO 639)."""
+        made = self.settings.get("finetune", {}) if self.task_name == "translation" else {}
+        named = [
+            made.get(f"{side}_language") or made.get(f"{column}_column", "")
+            for side, column in (("source", "text"), ("target", "label"))
+        ]
+        codes = [re.split("[_-]", name)[0] for name in named]
+        return list(dict.fromkeys([self.run.recipe.language, *filter(_CODE.fullmatch, codes)]))
 
     @cached_property
     def outside(self) -> Artifact | None:

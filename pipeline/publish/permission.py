@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import huggingface_hub
-from huggingface_hub import HfApi
+from huggingface_hub import HfApi, ModelCard, ModelCardData
 from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
 from huggingface_hub.utils import validate_repo_id
 
@@ -61,12 +61,13 @@ def check_visible(repo: str, private: bool, public: bool) -> None:
         )
 
 
-def check_permission(repo: str, public: bool) -> None:
+def check_permission(repo: str, public: bool, kind: str = "model") -> None:
     """Refuse a push that the Hub would refuse, without changing anything there.
 
     Args:
         repo: ``user/name`` on the Hub, there already or not.
         public: whether everybody may read it.
+        kind: model, dataset or space.
 
     Raises:
         GroundupError: when the name, the token, its rights or the repository's visibility stand against it.
@@ -78,7 +79,7 @@ def check_permission(repo: str, public: bool) -> None:
 
     def private() -> bool | None:
         try:
-            return bool(api.model_info(repo).private)
+            return bool(api.repo_info(repo, repo_type=kind).private)
         except RepositoryNotFoundError:
             return None
 
@@ -86,8 +87,22 @@ def check_permission(repo: str, public: bool) -> None:
     if found is None:
         _check_namespace(repo, who)
         return
-    asked(repo, lambda: api.auth_check(repo, write=True), WRITE, KEPT)
+    asked(repo, lambda: api.auth_check(repo, write=True, repo_type=kind), WRITE, KEPT)
     check_visible(repo, found, public)
+
+
+def check_metadata(repo: str, language: str) -> None:
+    """Refuse a language that the Hub does not take, by its own check of cards.
+
+    Raises:
+        GroundupError: when the Hub refuses it, or cannot be asked.
+    """
+    card = ModelCard(f"---\n{ModelCardData(language=language).to_yaml()}\n---\n")
+    try:
+        asked(repo, card.validate, WRITE, KEPT)
+    except ValueError as error:
+        what = f"the Hub takes no such card ({first_line(error)[:200]})"
+        raise GroundupError(f"--language {language}", what, "use another code (ISO 639)") from None
 
 
 def _check_namespace(repo: str, who: Mapping[str, Any]) -> None:

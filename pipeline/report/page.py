@@ -8,6 +8,7 @@ from pipeline.artifacts import write_text
 from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.report.chain import Chain
+from pipeline.report.planned import planned
 from pipeline.report.render import rendered
 from pipeline.report.sections import HarnessSection, TaskSection, section
 from pipeline.report.yardsticks import measured_outside
@@ -48,6 +49,7 @@ def _page(run: Run) -> str:
         pretrain=stages.get("pretrain"),
         tasks=[stage for stage in stages.values() if isinstance(stage, TaskSection)],
         outside=[stage for stage in stages.values() if isinstance(stage, HarnessSection)],
+        planned=planned(run),
         chain=Chain(stages, _outdated(run, list(stages))),
     )
 

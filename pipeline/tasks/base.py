@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.errors import GroundupError
@@ -21,6 +22,9 @@ IGNORED = -100
 
 _PORTION = 4096
 """Examples that are tokenised together: enough to find some of like length for each batch."""
+
+_NO_LIMIT = 2**20
+"""Tokens: more than an example has."""
 
 Prediction = dict[str, Any]
 """What is written to predictions.jsonl for one example, beside the example itself."""
@@ -154,6 +158,12 @@ class Task(ABC):
             ``input_ids`` (a list of token ids) and ``labels`` or whatever the head takes.
         """
 
+    def whole_length(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> int:
+        """Tokens of an example as it is, before anything is cut; the arguments are those of ``encode``."""
+        unlimited = copy.copy(self)
+        unlimited.settings = replace(self.settings, max_tokens=_NO_LIMIT)
+        return max(feature_lengths(unlimited.encode(fields, tokenizer, config)), default=0)
+
     def settle(self, model: Any, tokenizer: Any, validation: Sequence[Example]) -> dict[str, Any]:
         """Settle what training does not (a temperature, a threshold), in the trained model itself.
 
@@ -283,6 +293,13 @@ model = AutoModelForSeq2SeqLM.from_pretrained("REPO")
 output = model.generate(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
 print(tokenizer.decode(output[0], skip_special_tokens=True))
 """
+
+
+def feature_lengths(features: Mapping[str, Sequence[Any]]) -> list[int]:
+    """Tokens of each feature: of its input, or of its targets where an encoder-decoder has more of these."""
+    labels = features.get("labels") or [0] * len(features["input_ids"])
+    written = [len(label) if isinstance(label, list) else 0 for label in labels]
+    return [max(len(ids), more) for ids, more in zip(features["input_ids"], written, strict=True)]
 
 
 def prompt_and_answer(prompt: Sequence[int], answer: Sequence[int]) -> dict[str, list[Any]]:

@@ -85,6 +85,10 @@ class Chat(Task):
                 features["labels"].append(labels)
         return features
 
+    def whole_length(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> int:
+        """Of the whole conversation."""
+        return len(written(tokenizer, fields["messages"], fields.get("tools") or ""))
+
     def _fitting(self, messages: Sequence[Message], tools: str, tokenizer: Any) -> list[list[Message]]:
         """Runs of exchanges that fit, each after the system message."""
         system = [m for m in messages[:1] if m["role"] == "system"]

@@ -79,9 +79,15 @@ def _compile_layers(choice: Choice) -> None:
         os.environ["ACCELERATE_DYNAMO_USE_DYNAMIC"] = "true"
 
 
-def micro_batch(global_batch: int, largest: int) -> tuple[int, int]:
-    """Sequences a process holds at a time, and how often it accumulates, for one global batch, which divides."""
-    share = global_batch // world_size()
+def micro_batch(global_batch: int, largest: int, processes: int = 0) -> tuple[int, int]:
+    """Sequences a process holds at a time, and how often it accumulates, for one global batch, which divides.
+
+    Args:
+        global_batch: sequences in a step.
+        largest: that a process may hold.
+        processes: 0 is as many as this launch has.
+    """
+    share = global_batch // (processes or world_size())
     micro = max(size for size in range(1, min(largest, share) + 1) if share % size == 0)
     return micro, share // micro
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import weakref
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,33 +47,88 @@ class Batch:
     """Whether gradients of others are there when it goes through."""
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that one process of a training takes at the most, by what they are for."""
+
+    weights: float
+    gradients: float
+    optimizer: float
+    """What the optimiser keeps of each parameter."""
+    activations: float
+    """All that a step makes on its way and that is there at the most, weights cast to bfloat16 included."""
+    logits: float
+    """With the numbers of as many that the loss takes; of a few rows at a time where the output layer takes it."""
+    process: float = 0.0
+    """On a CPU: the interpreter with its libraries, and gaps that pieces of memory leave."""
+    data: float = 0.0
+    """On a CPU: what reading the task's data leaves."""
+
+    @property
+    def total(self) -> float:
+        return self.tensors + self.process + self.data
+
+    @property
+    def tensors(self) -> float:
+        """What lies on a GPU."""
+        return self.weights + self.gradients + self.optimizer + self.activations + self.logits
+
+
 class Living(TorchDispatchMode):
-    """Adds up the bytes of all storages that live.
+    """Adds up the bytes of all storages that live, by what they are for.
 
     Args:
         gaps: what small ones are multiplied by.
+        vocabulary: entries of the logits.
     """
 
-    def __init__(self, gaps: float) -> None:
+    def __init__(self, gaps: float, vocabulary: int = 0) -> None:
         super().__init__()
-        self.gaps = gaps
+        self.gaps, self.vocabulary = gaps, vocabulary
         self.bytes = self.peak = 0.0
-        self._known: set[int] = set()
+        self.at_peak: dict[str, float] = {}
+        """By what they are for; ``process`` is the gaps."""
+        self._now: defaultdict[str, float] = defaultdict(float)
+        self._known: dict[int, str] = {}
 
-    def see(self, tensor: torch.Tensor) -> None:
-        """Count a tensor's storage, once, until it is gone."""
+    def see(self, tensor: torch.Tensor, kind: str = "") -> None:
+        """Count a tensor's storage, once, until it is gone.
+
+        Args:
+            tensor: any.
+            kind: what it is for, a field of ``Memory``, also if it was taken for another before; without one it is
+                logits or activations, by its shape.
+        """
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            taken = size if size >= _MAPPED else self.gaps * size
-            self._known.add(key)
-            self.bytes += taken
-            self.peak = max(self.peak, self.bytes)
-            weakref.finalize(storage, self._gone, key, taken)
+        known = self._known.get(key)
+        if known and kind:
+            self._count(known, size, -1)
+        if not known or kind:
+            self._known[key] = kind or self._kind(tensor)
+            self._count(self._known[key], size, 1)
+        if not known:
+            weakref.finalize(storage, self._gone, key, size)
 
-    def _gone(self, key: int, taken: float) -> None:
-        self._known.remove(key)
-        self.bytes -= taken
+    def see_gradient(self, parameter: torch.nn.Parameter) -> None:
+        """What was made on the way is the parameter's gradient from now on."""
+        if parameter.grad is not None:
+            self.see(parameter.grad, "gradients")
+
+    def _kind(self, tensor: torch.Tensor) -> str:
+        is_logits = self.vocabulary and tensor.ndim > 1 and tensor.shape[-1] == self.vocabulary
+        return "logits" if is_logits else "activations"
+
+    def _count(self, kind: str, size: int, sign: int) -> None:
+        gap = 0.0 if size >= _MAPPED else (self.gaps - 1) * size
+        self._now[kind] += sign * size
+        self._now["process"] += sign * gap
+        self.bytes += sign * (size + gap)
+        if self.bytes > self.peak:
+            self.peak, self.at_peak = self.bytes, dict(self._now)
+
+    def _gone(self, key: int, size: int) -> None:
+        self._count(self._known.pop(key), size, -1)
 
     def __torch_dispatch__(
         self, operator: Any, types: Any, arguments: Any = (), options: Mapping[str, Any] | None = None
@@ -86,14 +142,14 @@ class Living(TorchDispatchMode):
         return found
 
 
-def training_bytes(
+def training_memory(
     config: PretrainedConfig,
     head: str,
     batch: Batch,
     choice: Choice,
     state: float,
     adapter: Adapter = Adapter(),  # noqa: B008 - frozen
-) -> float:
+) -> Memory:
     """The most that a training takes: of the process on a CPU, of the allocator's tensors on a GPU.
 
     It is weights, the optimiser's state, and a forward and backward pass of the largest micro-batch, whose every
@@ -112,17 +168,39 @@ def training_bytes(
         RuntimeError: for a model that looks at numbers on its way, or has weights that are quantised.
     """
     gpu = torch.cuda.is_available()
-    living = Living(1.0 if gpu or choice.compiles else _GAPS)
+    vocabulary = getattr(config.get_text_config(), "vocab_size", 0)
+    living = Living(1.0 if gpu or choice.compiles else _GAPS, vocabulary)
     with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda" if gpu else "cpu"), living:
-        model = _model(config, head, choice, adapter)
+        model = trained_alike(config, head, choice, adapter)
         for tensor in (*model.parameters(), *model.buffers()):
-            living.see(tensor)
+            living.see(tensor, "weights")
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.register_post_accumulate_grad_hook(living.see_gradient)
         for _ in range(2 if batch.accumulated else 1):
-            _step(model, config, batch, choice.bfloat16)
-    return living.peak + state + (0.0 if gpu else PROCESS)
+            forward_and_backward(model, batch, choice.bfloat16)
+    parts = living.at_peak
+    return Memory(
+        weights=parts.get("weights", 0.0),
+        gradients=parts.get("gradients", 0.0),
+        optimizer=state,
+        activations=parts.get("activations", 0.0),
+        logits=parts.get("logits", 0.0),
+        process=parts.get("process", 0.0) + (0.0 if gpu else PROCESS),
+    )
 
 
-def _model(config: PretrainedConfig, head: str, choice: Choice, adapter: Adapter) -> PreTrainedModel:
+def trained_alike(
+    config: PretrainedConfig,
+    head: str,
+    choice: Choice,
+    adapter: Adapter = Adapter(),  # noqa: B008 - frozen
+) -> PreTrainedModel:
+    """A model from random weights that computes as the one that is trained does, with its output layer's loss.
+
+    Raises:
+        RuntimeError: for weights that are quantised.
+    """
     if adapter.method == "qlora":
         raise RuntimeError("weights in 4 bits are made of numbers")
     config = copy.deepcopy(config)
@@ -142,11 +220,11 @@ def _model(config: PretrainedConfig, head: str, choice: Choice, adapter: Adapter
     return model.train()
 
 
-def _step(model: PreTrainedModel, config: PretrainedConfig, batch: Batch, bfloat16: bool) -> None:
+def forward_and_backward(model: PreTrainedModel, batch: Batch, bfloat16: bool) -> None:
     """One micro-batch forward and backward; rows are packed or padded, and have targets everywhere."""
     ids = torch.zeros(batch.rows, batch.length, dtype=torch.long)
     inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-    if config.is_encoder_decoder:
+    if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids
     layer = model.get_output_embeddings()
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bfloat16):

@@ -43,7 +43,7 @@ def starting_model(
         pad_token_id=tokenizer.pad_token_id,
         **task.model_config(train),
     )
-    check_positions(model, settings.max_tokens, start, "--max-tokens")
+    check_positions(model.config, settings.max_tokens, start, "--max-tokens")
     tokens = new_tokens(model, tokenizer)
     if settings.privacy.epsilon and adapter.method != "none":
         if without_rows(model, tokenizer):

@@ -58,10 +58,10 @@ class Rates:
     """Where they end, as a multiple of the recipe's own."""
 
 
-def _plan(common: Common, run: Run, _: Nothing) -> None:
-    from pipeline.plan import print_plan
+def _plan(common: Common, run: Run, options: Push) -> None:
+    from pipeline.plan.planning import print_plan
 
-    print_plan(run)
+    print_plan(run, common.task, options.push, options.public)
 
 
 def _tokenizer(common: Common, run: Run, options: Comparison) -> None:
@@ -79,7 +79,7 @@ def _pretrain(common: Common, run: Run, _: Push) -> None:
 
 @pushing()
 def _finetune(common: Common, run: Run, _: Push) -> None:
-    from pipeline.plan import refuse_wrong_data
+    from pipeline.plan.problems import refuse_wrong_data
     from pipeline.report.tables import print_metrics
 
     refuse_wrong_data(run, chosen_tasks(common, run.recipe))
@@ -90,7 +90,7 @@ def _finetune(common: Common, run: Run, _: Push) -> None:
 
 @pushing(aligned)
 def _align(common: Common, run: Run, _: Push) -> None:
-    from pipeline.plan import refuse_wrong_data
+    from pipeline.plan.problems import refuse_wrong_data
     from pipeline.report.tables import print_metrics
     from pipeline.stages import method_of
 
@@ -108,7 +108,7 @@ def _align(common: Common, run: Run, _: Push) -> None:
 
 @pushing()
 def _everything(common: Common, run: Run, options: Push) -> None:
-    from pipeline.plan import refuse_wrong_data
+    from pipeline.plan.problems import refuse_wrong_data
     from pipeline.report.tables import print_metrics
     from pipeline.stages import method_of, task_of
 
@@ -129,7 +129,7 @@ def _attack_private(run: Run, task: str) -> None:
 
 
 def _sweep(common: Common, run: Run, options: Sweep) -> None:
-    from pipeline.plan import refuse_wrong_data
+    from pipeline.plan.problems import refuse_wrong_data
     from pipeline.sweep.study import sweep
 
     if common.task:
@@ -166,7 +166,9 @@ _TASK_SHORT = {
 }
 
 TRAINING = {
-    "plan": Verb("what a run will need, and what would fail late; trains nothing", _plan, TEXT_SHORT),
+    "plan": Verb(
+        "what a run will need, and what would fail late; trains nothing", _plan, TEXT_SHORT, options=Push()
+    ),
     "tokenizer": Verb(
         "corpus → tokenizer, and what it makes of the text; --compare sets others beside it",
         _tokenizer,

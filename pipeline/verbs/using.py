@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.errors import GroundupError
 from pipeline.verbs.common import ADAPTER_SHORT, Common, Nothing, Verb, chosen_tasks
@@ -39,6 +39,12 @@ class Publish:
     """Let everybody read it; without this a new repository is private, and one that is public is refused."""
     dry_run: bool = False
     """Show the card and every file that would be pushed, without a network."""
+    form: Literal["auto", "adapter", "model"] = "auto"
+    """Of a task that was trained with an adapter: that alone, or the model; auto takes the model where it is merged."""
+    base: str = ""
+    """Where on the Hub the model is that an adapter stands on, as user/name."""
+    datasheet: bool = False
+    """Publish the data sheet of the corpus as a data set, with none of the text."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +89,14 @@ def _export(common: Common, run: Run, options: Export) -> None:
 
 
 def _publish(common: Common, run: Run, options: Publish) -> None:
-    from pipeline.publish.hub import publish
+    if options.datasheet:
+        from pipeline.publish.datasheet import publish_datasheet
 
-    publish(run, common.task, options.repo, options.public, options.dry_run)
+        return publish_datasheet(run, options.repo, options.public, options.dry_run)
+    from pipeline.publish.hub import Destination, Wish, publish
+
+    to, wish = Destination(options.repo, options.public), Wish(options.form, options.base)
+    return publish(run, common.task, to, options.dry_run, wish)
 
 
 USING = {

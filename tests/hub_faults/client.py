@@ -144,10 +144,10 @@ def files(name: str) -> dict[str, int]:
 
 def pushes(run: Any, hub: Hub) -> Work:
     """The push of a finished run."""
-    from pipeline.publish.hub import publish
+    from pipeline.publish.hub import Destination, publish
 
     def work(name: str) -> list[Any]:
-        publish(run, "", name, public=False, dry_run=False)
+        publish(run, "", Destination(name, public=False), dry_run=False)
         return [len(hub.repositories[name].commits), *sorted(hub.repositories[name].files)]
 
     return work

@@ -16,13 +16,14 @@ from pipeline.publish.data_sources import data_source, without_directories
 from pipeline.recipe import Grpo
 from pipeline.recipe_files import RECIPES, load_recipe
 from pipeline.sources.licences import stated_licence
-from pipeline.stages import Run
+from pipeline.stages import Run, _finish
 from pipeline.verbs import VERBS
 from tests.publish.finished_run import (
     ALIGNED_METRICS,
     PRETRAIN_METRICS,
     SENTIMENT_METRICS,
     finish_aligned,
+    save,
     write_run,
 )
 
@@ -50,6 +51,53 @@ def test_metadata_has_the_run_s_own_numbers(run: Run) -> None:
     assert (data.model_name, data.library_name, data.language) == ("films", "transformers", "en")
     assert data.pipeline_tag == "text-classification"
     assert data.tags == ["groundup", "qwen3", "sentiment"]
+
+
+def test_intervals_and_energy_stand_in_the_card(tiny: Path, tmp_path: Path) -> None:
+    run = write_run(load_recipe(str(tiny)), tmp_path)
+    artifact, before = run.artifact("finetune/sentiment"), run.artifact("pretrain")
+    ends = {"accuracy": {"low": 0.625, "high": 0.9375}, "macro_f1": {"low": 0.5, "high": 1.0}}
+    rival = {"accuracy": {"low": 0.75, "high": 1.0}}
+    write_json(artifact.path / "details.json", {"model": {"intervals": ends}, "tfidf": {"intervals": rival}})
+    for stage, spent in ((artifact, (0.5, 0.25)), (before, (2.0, 1.0))):
+        costs = dict(zip(("watt_hours", "co2_grams"), spent, strict=True))
+        metrics = stage.metrics()
+        write_json(stage.path / "metrics.json", {**metrics, "model": {**metrics["model"], **costs}})
+    card = model_card(run, "finetune/sentiment", "user/films")
+    data = ModelCard(card).data
+    found = {r.metric_type: r.metric_args for r in data.eval_results or []}
+    assert found == {
+        "accuracy": {"confidence_level": 0.95, "low": 0.625, "high": 0.9375},
+        "f1": {"confidence_level": 0.95, "low": 0.5, "high": 1.0},
+    }
+    assert "| | Accuracy | 95 % | Macro F1 |" in card and "|---|---:|---:|---:|" in card
+    assert "| **model** | 0.8125 | 0.625 to 0.938 | 0.8008 |" in card
+    assert "| majority | 0.5 | – | 0.33 |" in card and "| tfidf | 0.875 | 0.750 to 1.000 |" in card
+    emitted = data.to_dict()["co2_eq_emissions"]
+    assert (emitted["emissions"], emitted["source"], emitted["training_type"]) == (
+        1.25,
+        "CodeCarbon",
+        "fine-tuning",
+    )
+    assert "| energy of the training, pretrain | 2 Wh |" in card
+    assert "| CO₂ of these trainings | 1.25 g, by the mean carbon intensity of the country |" in card
+    assert "co2_eq_emissions" not in model_card(
+        write_run(load_recipe(str(tiny)), tmp_path / "b"), "pretrain", "a/b"
+    )
+
+
+def test_languages_of_a_translation_are_those_of_its_settings(tiny: Path, tmp_path: Path) -> None:
+    declared = load_recipe(str(tiny))
+    named = dataclasses.replace(
+        declared.tasks["translation"], source_language="eng_Latn", target_language="ro"
+    )
+    run = write_run(dataclasses.replace(declared, tasks={**declared.tasks, "translation": named}), tmp_path)
+    work = run.stages()["finetune/translation"]
+    _finish(
+        run, dataclasses.replace(work, work=lambda out: save(out, "AutoModelForCausalLM", PRETRAIN_METRICS))
+    )
+    data = ModelCard(model_card(run, "finetune/translation", "user/words")).data
+    assert data.language == ["en", "eng", "ro"]
 
 
 def test_pretraining_is_published_as_text_generation(run: Run) -> None:

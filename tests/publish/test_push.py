@@ -233,9 +233,11 @@ def test_unfinished_and_damaged_models_are_refused(
 
 
 def test_manifest_on_the_hub_names_no_directory_of_this_machine(run: Run, tiny: Path, tmp_path: Path) -> None:
-    from pipeline.publish.hub import _uploads
+    from pipeline.publish.hub import Wish, _uploads
 
-    content = _uploads(Run(dataclasses.replace(run.recipe), run.runs), "finetune/sentiment", "user/films")
+    content = _uploads(
+        Run(dataclasses.replace(run.recipe), run.runs), "finetune/sentiment", "user/films", Wish()
+    )
     manifest = content["manifest.json"]
     assert isinstance(manifest, bytes) and b"reviews.csv" in manifest
     assert str(tiny.parent).encode() not in manifest

@@ -102,7 +102,7 @@ class Bench:
         ends = {"pad_token_id": self.tokenizer.pad_token_id, "eos_token_id": self.tokenizer.eos_token_id}
         model = load_model(place or self.start, "AutoModelForCausalLM", **ends)
         fit_embeddings(model, self.tokenizer)
-        check_positions(model, self.longest, self.start, f"align {self.name}")
+        check_positions(model.config, self.longest, self.start, f"align {self.name}")
         most = self.settings.max_new_tokens if isinstance(self.settings, Grpo) else self.settings.max_tokens
         model.generation_config = GenerationConfig(
             bos_token_id=self.tokenizer.bos_token_id, max_new_tokens=most, **ends

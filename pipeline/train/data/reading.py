@@ -1,19 +1,36 @@
-"""A task's data, read whole in a process of its own, which tells how much they take and ends."""
+"""A task's data, read whole in a process of its own, which tells how much they take and how long examples are."""
 
 from __future__ import annotations
 
-import multiprocessing
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import psutil
 
+from pipeline.apart import apart
 from pipeline.errors import GroundupError
+from pipeline.model.published import load_tokenizer
+from pipeline.model.special_tokens import check_end_of_text
 from pipeline.recipe import Finetune
 from pipeline.tasks import task_named
+from pipeline.tasks.base import Example, Task
 from pipeline.train.data.examples import read_examples
+from pipeline.train.data.lengths import Lengths, lengths_of
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a task's examples are encoded for."""
+
+    tokenizer: str
+    """Where it is."""
+    config: Any
+    """The model's."""
+    name: str
+    """What a user calls the model."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,10 @@ class Reading:
     """To train on."""
     held: float
     """Bytes by which the process grew, and which its training has too: examples, and gaps that reading left."""
+    lengths: Lengths | None = None
+    """None where there is no tokenizer to tell them by."""
+    new_tokens: tuple[str, ...] = ()
+    """Tokens that the task adds to the tokenizer, with a chat template, say; they are learnt from its data alone."""
 
 
 def read_apart(name: str, settings: Finetune, share: float, seed: int) -> Reading:
@@ -35,24 +56,46 @@ def read_apart(name: str, settings: Finetune, share: float, seed: int) -> Readin
     Raises:
         GroundupError: what reading refuses, or when the data do not fit into memory.
     """
-    if sys.platform != "linux":
-        return _read(name, settings, share, seed)
-    # A fork has the libraries loaded, and knows what a recipe has registered.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as process:
-        try:
-            return process.submit(_read, name, settings, share, seed).result()
-        except (BrokenProcessPool, MemoryError):
-            raise GroundupError(
-                f"task '{name}'",
-                "the process that read its data was killed, as it is where memory runs out",
-                "read fewer rows, or use a machine with more memory",
-            ) from None
+    found = read_all_apart({name: settings}, share, seed, {})[name]
+    if isinstance(found, GroundupError):
+        raise found
+    return found
 
 
-def _read(name: str, settings: Finetune, share: float, seed: int) -> Reading:
-    before = _own_bytes()
-    parts = read_examples(task_named(name, settings), share, seed)
-    return Reading(len(parts.train), max(0.0, _own_bytes() - before))
+def read_all_apart(
+    tasks: Mapping[str, Finetune], share: float, seed: int, starts: Mapping[str, Start]
+) -> dict[str, Reading | GroundupError]:
+    """The same of several tasks, as many at a time as there are cores; a refusal is told in the place of what was read.
+
+    Args:
+        tasks: settings by task.
+        share: that is held out.
+        seed: of split and sample.
+        starts: by task what its examples are encoded for, where that is known.
+    """
+    works = {
+        f"task '{name}'": partial(_read, name, settings, share, seed, starts.get(name))
+        for name, settings in tasks.items()
+    }
+    return dict(zip(tasks, apart(works).values(), strict=True))
+
+
+def _read(name: str, settings: Finetune, share: float, seed: int, start: Start | None) -> Reading:
+    before, task = _own_bytes(), task_named(name, settings)
+    train = read_examples(task, share, seed).train
+    held = max(0.0, _own_bytes() - before)
+    return _encoded(task, train, start, seed, held) if start else Reading(len(train), held)
+
+
+def _encoded(task: Task, train: list[Example], start: Start, seed: int, held: float) -> Reading:
+    tokenizer, config = load_tokenizer(start.tokenizer), copy.deepcopy(start.config)
+    before = set(tokenizer.get_vocab())
+    task.prepare_tokenizer(tokenizer)
+    check_end_of_text(tokenizer, task.class_for(config), start.name)
+    for setting, value in task.model_config(train).items():
+        setattr(config, setting, value)
+    new = sorted(set(tokenizer.get_vocab()) - before)
+    return Reading(len(train), held, lengths_of(task, train, tokenizer, config, seed), tuple(new))
 
 
 def _own_bytes() -> float:

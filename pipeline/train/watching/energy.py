@@ -36,6 +36,8 @@ class Energy:
         self.before, self.now = Spent(), Spent()
         self.method = ""
         """From what the numbers come; empty, and the numbers mean nothing, until CodeCarbon has found the meters."""
+        self.seconds = 0.0
+        """That the readings since the start are of."""
         self._tracker: Any = None
         self._starting = threading.Thread(target=self._start, daemon=True)
 
@@ -43,6 +45,11 @@ class Energy:
     def spent(self) -> Spent:
         """By this process's machine since the training began, interruptions included."""
         return Spent(self.before.watt_hours + self.now.watt_hours, self.before.co2_grams + self.now.co2_grams)
+
+    @property
+    def watts(self) -> float:
+        """The mean power since the start; 0 where nothing was read."""
+        return self.now.watt_hours * 3600 / self.seconds if self.seconds else 0.0
 
     @contextmanager
     def measuring(self, process: int, is_first_of_machine: bool) -> Iterator[None]:
@@ -111,6 +118,7 @@ class _Tally:
     file: Path
 
     def live_out(self, total: Any, _: Any) -> None:
+        self.energy.seconds = total.duration
         self.energy.now = Spent(total.energy_consumed * 1e3, total.emissions * 1e3)
         spent = self.energy.spent
         write_json(self.file, {"watt_hours": spent.watt_hours, "co2_grams": spent.co2_grams})
