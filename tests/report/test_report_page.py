@@ -155,9 +155,12 @@ def test_the_chain_says_what_each_stage_took_and_is_made_from(page: str, run: Ru
         (row,) = re.findall(rf'<tr><th scope="row">{stage}</th>(.*?)</tr>', _section(page, "chain"))
         return re.findall(r"<td[^>]*>([^<]*)</td>", row)
 
-    begun = run.artifact("pretrain").manifest()["started"]
-    assert cells("pretrain") == [begun[:16].replace("T", " "), "corpus, tokenizer", "0.0", "1.250", "0.500"]
-    assert cells("finetune/qa")[1:] == ["pretrain", "0.0", "–", "–"]
+    def seconds(stage: str) -> str:
+        return f"{run.artifact(stage).manifest()['timings']['seconds']:.1f}"
+
+    begun = run.artifact("pretrain").manifest()["started"].replace("T", " ")
+    assert cells("pretrain") == [begun[:16], "corpus, tokenizer", seconds("pretrain"), "1.250", "0.500"]
+    assert cells("finetune/qa")[1:] == ["pretrain", seconds("finetune/qa"), "–", "–"]
     assert cells("together")[-2:] == ["1.500", "0.600"]
 
 
