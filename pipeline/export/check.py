@@ -57,6 +57,9 @@ def compare(original: Loaded, export: Loaded, held_out: HeldOut) -> Compared:
         original: the model.
         export: what was written of it, read again.
         held_out: what to ask.
+
+    Raises:
+        GroundupError: when nothing that is held out fits into the model.
     """
     largest, likeliest = differences(original, export, held_out)
     said, seconds = _in_turns((original, export), held_out)
@@ -108,7 +111,13 @@ def differences(original: Loaded, export: Loaded, held_out: HeldOut) -> tuple[fl
         largest = max(largest, float(off)) if torch.isfinite(off) else math.inf
         agreeing = one.argmax(-1) == other.argmax(-1)
         same, count = same + int(agreeing.sum()), count + agreeing.numel()
-    return largest, same / max(1, count)
+    if not count:
+        raise GroundupError(
+            "the held-out data",
+            "none of it makes input for the model, so nothing can be compared",
+            "name other data",
+        )
+    return largest, same / count
 
 
 def _logits(original: Loaded, export: Loaded, held_out: HeldOut) -> Iterator[tuple[Any, Any]]:

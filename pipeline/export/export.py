@@ -109,7 +109,9 @@ def _made(run: Run, original: Original, made: Format, on: HeldOut, limit: int) -
         out.begin(manifest)
         with out.writing() as beside:
             made.write(original, beside, on.texts(original.tokenizer))
-            compared = compare(Loaded(original.model, original.tokenizer), _read(original, made, beside), on)
+            read = _read(original, made, beside)
+            itself = Loaded(original.model.to(read.model.device), original.tokenizer)
+            compared = compare(itself, read, on)
             refuse_wrong(made, compared)
             size = weights_size(beside, *made.weights)
         write_json(

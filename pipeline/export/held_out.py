@@ -175,9 +175,20 @@ def _documents(run: Run, original: Original, limit: int) -> Documents:
         )
     tokenizer = original.tokenizer
     rows = EvaluationRows(shards, shape.context, settings.evaluation_tokens, tokenizer.pad_token_id)
-    documents = [document for document in rows.documents if len(document) > 1][: limit or None]
+    documents = (
+        rows.documents if original.stage == "pretrain" else _read_again(run, rows.documents, tokenizer)
+    )
+    documents = [document for document in documents if len(document) > 1][: limit or None]
     size = len(tokenizer.decode([id for document in documents for id in document[1:]]).encode())
     return Documents(documents, size, settings.micro_batch * shape.context)
+
+
+def _read_again(run: Run, documents: Sequence[list[int]], tokenizer: Any) -> list[list[int]]:
+    """The same text in the tokens of a model that may have begun with another one, as what is aligned may."""
+    from pipeline.model.published import load_tokenizer
+
+    before = load_tokenizer(str(run.artifact("pretrain").path))
+    return [tokenizer(before.decode(document))["input_ids"] for document in documents]
 
 
 def _same(one: Any, other: Any) -> bool:

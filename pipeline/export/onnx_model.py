@@ -17,7 +17,6 @@ from transformers.modeling_outputs import (
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from pipeline.errors import GroundupError, first_line
-from pipeline.export.formats.onnx import FILE
 from pipeline.model.published import load_config
 
 _BEFORE = "past_key_values."
@@ -42,8 +41,8 @@ class OnnxModel(PreTrainedModel, GenerationMixin):
         self.held = [name for name in self.takes if name.startswith(_BEFORE)]
 
     @classmethod
-    def from_directory(cls, directory: Path) -> OnnxModel:
-        """Load a graph with its configuration, on as many threads as torch has.
+    def from_file(cls, file: Path) -> OnnxModel:
+        """Load a graph with the configuration beside it, on as many threads as torch has.
 
         Raises:
             GroundupError: when it cannot be loaded.
@@ -53,16 +52,15 @@ class OnnxModel(PreTrainedModel, GenerationMixin):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 3
-        file = directory / FILE
         try:
             session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its own kinds are not public
             raise GroundupError(
                 str(file), f"ONNX Runtime cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
-        model = cls(load_config(str(directory)), session)
-        if (directory / GENERATION_CONFIG_NAME).is_file():
-            model.generation_config = GenerationConfig.from_pretrained(directory)
+        model = cls(load_config(str(file.parent)), session)
+        if (file.parent / GENERATION_CONFIG_NAME).is_file():
+            model.generation_config = GenerationConfig.from_pretrained(file.parent)
         return model
 
     @property

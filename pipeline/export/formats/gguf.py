@@ -58,6 +58,7 @@ _ARCHITECTURES = {
     "qwen3": Architecture(),
     "gpt2": Architecture(turns=False, arranged=_gpt2),
 }
+FAMILIES = tuple(_ARCHITECTURES)
 
 _UNTAKEN = {"head_dim": "qwen3.attention.key_length", "n_positions": "gpt2.context_length"}
 """Arguments of transformers' configurations that it leaves at their defaults, by where they stand in a file."""

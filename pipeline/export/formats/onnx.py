@@ -66,7 +66,7 @@ class Onnx(Format):
         """The graph in ONNX Runtime, under the model's interface."""
         from pipeline.export.onnx_model import OnnxModel
 
-        return OnnxModel.from_directory(directory)
+        return OnnxModel.from_file(directory / FILE)
 
 
 def _without_traces(program: Any) -> None:
