@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.pages import ROOT
-from tests.browser import chromium, visit
+from tests.browser import NAMES, chromium, installed, visit
 
 PICTURE = ROOT / "docs" / "report.png"
 _WIDTH = 1200
@@ -19,6 +19,8 @@ _POINTED_AT = 0.4
 
 def main(page: Path) -> None:
     """Write ``docs/report.png``: the page from its top to the first curves, one of which is pointed at."""
+    if installed() is None:
+        sys.exit(f"none of {', '.join(NAMES)} is installed")
     with chromium() as browser, visit(browser, page.absolute().as_uri(), _WIDTH) as seen:
         curve = seen.page.locator("#pretrain svg:visible").first
         end = curve.evaluate("chart => chart.closest('figure').getBoundingClientRect().bottom")

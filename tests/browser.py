@@ -32,6 +32,11 @@ class Visit:
     """What the console called an error, exceptions that nothing in the page has caught, and dialogs."""
 
 
+def installed() -> str | None:
+    """The browser's program, where this machine has one."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser, started; the test is skipped where there is none.
@@ -40,8 +45,7 @@ def chromium() -> Iterator[Browser]:
     """
     reason = "pages are tested in a browser by Playwright"
     sync_playwright = pytest.importorskip("playwright.sync_api", reason=reason).sync_playwright
-    program = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if program is None:
+    if (program := installed()) is None:
         pytest.skip(f"none of {', '.join(NAMES)} is installed")
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(

@@ -145,6 +145,8 @@ def test_nothing_that_was_read_or_said_runs_in_a_browser(run: Run, browser: Brow
         assert SCRIPT in seen.page.locator("#tip").inner_text()
         assert seen.page.locator("script").count() == 1 and seen.page.locator("img").count() == 0
         assert (seen.outside, seen.errors) == ([], [])
+        seen.page.set_viewport_size({"width": 390, "height": 900})
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
         seen.page.evaluate(
             "document.body.append(Object.assign(document.createElement('script'), {text: 'alert(4)'}))"
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from pipeline.report.tables import columns, number, words
+from pipeline.report.tables import columns, heading, number, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,7 +31,11 @@ def rendered(template: str, **values: Any) -> str:
         autoescape=True,
     )
     environment.filters.update(
-        number=number, columns=columns, words=words, json=partial(json.dumps, indent=2, ensure_ascii=False)
+        number=number,
+        columns=columns,
+        heading=heading,
+        words=words,
+        json=partial(json.dumps, indent=2, ensure_ascii=False),
     )
     code = script()
     style = (_TEMPLATES / "page.css").read_text("utf-8")

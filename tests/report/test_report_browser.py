@@ -83,6 +83,17 @@ def test_a_curve_is_followed_by_the_keyboard_too(page: Visit, whole_run: Path) -
     assert page.page.locator("#tip").is_hidden()
 
 
+def test_a_finger_that_is_lifted_leaves_the_numbers_there(browser: Browser, address: str) -> None:
+    with browser.new_context(has_touch=True, viewport={"width": 390, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(address)
+        svg = page.locator("#pretrain .drawing:visible svg").first
+        svg.tap()
+        assert "training: " in page.locator("#tip").inner_text() and svg.locator(".pointer line").count() == 1
+        page.locator("#pretrain h2").tap()
+        assert page.locator("#tip").is_hidden() and svg.locator(".pointer line").count() == 0
+
+
 def test_bars_and_cells_tell_their_numbers(page: Visit) -> None:
     for caption, said in (("Accuracy", "model: "), ("Confusion", "true negative, predicted negative: ")):
         spot = _figure(page, "sentiment", caption).locator(".spot").first

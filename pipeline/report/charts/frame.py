@@ -49,17 +49,17 @@ class Frame:
         return " ".join(f"{end:.10g}" for end in ends)
 
 
-def frame(x: tuple[float, float], y: tuple[float, float], top: float = 10) -> Frame:
+def frame(x: tuple[float, float], y: tuple[float, float], above: float = 0) -> Frame:
     """A frame for numbers between two ends of each axis.
 
     Args:
         x: the least and the greatest number along the bottom.
         y: the same along the side; a twentieth is left free above, and below unless it is 0.
-        top: units above the inside.
+        above: units that are added above for a legend.
     """
     low, high = _apart(*y)
     margin = (high - low) / 20
-    rising = Scale(low and low - margin, high + margin, HEIGHT - _BELOW, top)
+    rising = Scale(low and low - margin, high + margin, above + HEIGHT - _BELOW, above + 10)
     left = 30 + max((room(scaled(tick), SMALL) for tick in rising.ticks(5)), default=0)
     return Frame(Scale(*_apart(*x), left, WIDTH - _RIGHT), rising)
 

@@ -52,12 +52,12 @@ def lines(
     heights = [*(y for _, y in pairs), *levels.values()]
     wide = [x for x, _ in pairs]
     legend = _legend(list(drawn)) if len(drawn) > 1 else []
-    top = 10 + _ROW * len(legend)
-    inside = frame((min(wide), max(wide)), (min(heights), max(heights)), top)
+    above = _ROW * len(legend)
+    inside = frame((min(wide), max(wide)), (min(heights), max(heights)), above)
     said = "; ".join(
         f"{name} from {points[0][1]:.4g} to {points[-1][1]:.4g}" for name, points in drawn.items()
     )
-    svg = opened(title, said, WIDTH, HEIGHT)
+    svg = opened(title, said, WIDTH, HEIGHT + above)
     whole = all(x == int(x) for x in wide)
     draw_axes(svg, inside, x_label, y_label, {x: scaled(x) for x in inside.x.ticks(5, whole)})
     _draw_levels(svg, inside, levels)

@@ -29,10 +29,12 @@
     title.parentNode.dataset.said = title.textContent;
     title.remove();
   });
+  let leave = hush; // what takes away all that is shown of a curve
   const point = event => {
+    if (event.target.closest(".drawing[data-along] svg")) return;
+    leave();
     const spot = event.target.closest(".spot");
     if (spot) say([spot.dataset.said], event.clientX, event.clientY);
-    else if (!event.target.closest(".drawing[data-along] svg")) hush();
   };
   document.addEventListener("pointermove", point);
   document.addEventListener("pointerdown", point);
@@ -68,6 +70,8 @@
     svg.append(pointer);
     const away = () => { pointer.replaceChildren(); hush(); };
     const show = () => {
+      leave();
+      leave = away;
       const here = points[place];
       const near = series.flatMap(({ name }) => {
         const own = points.filter(other => other.name === name);
@@ -92,7 +96,7 @@
     svg.tabIndex = 0;
     svg.addEventListener("pointermove", nearest);
     svg.addEventListener("pointerdown", nearest);
-    svg.addEventListener("pointerleave", away);
+    svg.addEventListener("pointerleave", event => { if (event.pointerType !== "touch") away(); });
     svg.addEventListener("focus", () => { if (svg.matches(":focus-visible")) show(); });
     svg.addEventListener("blur", away);
     svg.addEventListener("keydown", event => {
