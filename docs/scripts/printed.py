@@ -22,8 +22,7 @@ from pipeline.provenance import describe_hardware, hardware
 _BEGIN, _END = "<!-- printed -->", "<!-- /printed -->"
 _MARKED = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 _WHERE = re.compile(r"<!-- printed on -->.*?<!-- /printed on -->", re.DOTALL)
-_PROGRESS = re.compile(r" step \d+/\d+ · .* left$|^\[rank\d+\]:\[W")
-"""Lines on how far a training is, and torch's own warnings to developers."""
+_PROGRESS = re.compile(r" step \d+/\d+ · .* left$")
 
 
 def follow(page: Path, directory: Path) -> list[str]:
@@ -75,7 +74,7 @@ def _prepare(directory: Path) -> None:
 
 
 def _run(steps: str, directory: Path) -> str:
-    """What steps say on both outputs, by a shell in which the environment is active."""
+    """What steps say, by a shell in which the environment is active; bars and warnings of libraries go elsewhere."""
     programs = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     print(steps, flush=True)
@@ -84,7 +83,6 @@ def _run(steps: str, directory: Path) -> str:
         cwd=directory,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
@@ -95,7 +93,7 @@ def _run(steps: str, directory: Path) -> str:
 
 
 def _kept(said: str) -> str:
-    """Without lines of progress and warnings, and without blanks and empty lines at ends."""
+    """Without lines of progress, and without blanks and empty lines at ends."""
     kept = [line.rstrip() for line in said.splitlines() if not _PROGRESS.search(line)]
     return "\n".join(kept).strip("\n")
 
