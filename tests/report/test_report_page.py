@@ -155,9 +155,11 @@ def test_the_chain_says_what_each_stage_took_and_is_made_from(page: str, run: Ru
         (row,) = re.findall(rf'<tr><th scope="row">{stage}</th>(.*?)</tr>', _section(page, "chain"))
         return re.findall(r"<td[^>]*>([^<]*)</td>", row)
 
-    begun = run.artifact("pretrain").manifest()["started"]
-    assert cells("pretrain") == [begun[:16].replace("T", " "), "corpus, tokenizer", "0.0", "1.250", "0.500"]
-    assert cells("finetune/qa")[1:] == ["pretrain", "0.0", "–", "–"]
+    pretrain, qa = (run.artifact(name).manifest() for name in ("pretrain", "finetune/qa"))
+    took = [f"{manifest['timings']['seconds']:.1f}" for manifest in (pretrain, qa)]
+    begun = pretrain["started"][:16].replace("T", " ")
+    assert cells("pretrain") == [begun, "corpus, tokenizer", took[0], "1.250", "0.500"]
+    assert cells("finetune/qa")[1:] == ["pretrain", took[1], "–", "–"]
     assert cells("together")[-2:] == ["1.500", "0.600"]
 
 
