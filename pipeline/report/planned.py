@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.artifacts import LOG, PLAN, read_json
+from pipeline.artifacts import LOG, PLAN, read_json, read_log
 from pipeline.report.tables import number
 from pipeline.stages import Run
 
@@ -63,8 +63,6 @@ def planned(run: Run) -> Planned | None:
 
 
 def _compared(run: Run, stage: str, plan: Mapping[str, Any]) -> Iterator[Quantity]:
-    from pipeline.train.watching.log import read_log
-
     measured = _measured(read_log(run.artifact(stage).path / LOG))
     for name, words in _QUANTITIES.items():
         if name in plan and name in measured:

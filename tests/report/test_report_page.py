@@ -7,6 +7,8 @@ import html.parser
 import json
 import math
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from pipeline.recipe_files import load_recipe
 from pipeline.report.page import write_report
 from pipeline.report.sections import TaskSection
 from pipeline.stages import Run, _finish
+from tests.command_line import ROOT
 from tests.report.own_script import without_script
 
 EVIL = "<script>alert('one')</script> & <b>bold</b>"
@@ -155,12 +158,11 @@ def test_the_chain_says_what_each_stage_took_and_is_made_from(page: str, run: Ru
         (row,) = re.findall(rf'<tr><th scope="row">{stage}</th>(.*?)</tr>', _section(page, "chain"))
         return re.findall(r"<td[^>]*>([^<]*)</td>", row)
 
-    def seconds(stage: str) -> str:
-        return f"{run.artifact(stage).manifest()['timings']['seconds']:.1f}"
-
-    begun = run.artifact("pretrain").manifest()["started"].replace("T", " ")
-    assert cells("pretrain") == [begun[:16], "corpus, tokenizer", seconds("pretrain"), "1.250", "0.500"]
-    assert cells("finetune/qa")[1:] == ["pretrain", seconds("finetune/qa"), "–", "–"]
+    pretrain, qa = (run.artifact(name).manifest() for name in ("pretrain", "finetune/qa"))
+    took = [f"{manifest['timings']['seconds']:.1f}" for manifest in (pretrain, qa)]
+    begun = pretrain["started"][:16].replace("T", " ")
+    assert cells("pretrain") == [begun, "corpus, tokenizer", took[0], "1.250", "0.500"]
+    assert cells("finetune/qa")[1:] == ["pretrain", took[1], "–", "–"]
     assert cells("together")[-2:] == ["1.500", "0.600"]
 
 
@@ -270,6 +272,20 @@ def test_stages_made_from_something_older_are_named(tiny: Path, tmp_path: Path) 
     write_json(file, {**read_json(file), "fingerprint": "0" * 16})
     said = "tokenizer was made from an earlier corpus than the one in this run now."
     assert said in write_report(run).read_text("utf-8")
+
+
+def test_a_page_is_written_without_what_trains_models(tiny: Path, whole_run: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from pipeline.cli import main
+assert main(["report", "--recipe", sys.argv[1], "--runs", sys.argv[2]]) == 0
+print([name for name in ("torch", "transformers", "datasets") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tiny, whole_run], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "[]", "they take many times longer to load than the page to write"
 
 
 def test_an_empty_run_is_refused(tiny: Path, tmp_path: Path) -> None:
