@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from pipeline.startup import work_ended
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
+
+    from pipeline.train.trainer import Follower
 
 _FINETUNE, _ADAPTERS, _ALIGN = "finetune/", "adapters/", "align/"
 _DECONTAMINATED = "decontaminated.json"
@@ -83,6 +85,8 @@ class Run:
     runs: Path
     callbacks: tuple[TrainerCallback, ...] = ()
     """What pre-training calls beside its own. They are in no fingerprint: they watch or stop, and change nothing."""
+    followers: Mapping[str, Follower] = field(default_factory=dict)
+    """By stage what follows its training, made of its tokenizer; of tasks that of the model, not the comparison's."""
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -284,7 +288,8 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
     def work(out: Artifact) -> Metrics:
         from pipeline.train.pretrain import pretrain
 
-        return pretrain(run.recipe, run.artifact("tokenizer").path, out, run.callbacks)
+        tokenizer, follower = run.artifact("tokenizer").path, run.followers.get("pretrain")
+        return pretrain(run.recipe, tokenizer, out, run.callbacks, follower)
 
     recipe = run.recipe
     settings = {"seed": recipe.seed, "model": recipe.model, "pretrain": recipe.pretrain}
@@ -306,7 +311,9 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
         _note_contamination(run, task)
         start = settings.model or str(run.artifact("pretrain").path)
-        return finetune(task, settings, start, run.recipe.held_out, run.recipe.seed, out, run.recipe.watch)
+        follower = run.followers.get(stage_of(task, settings))
+        recipe = run.recipe
+        return finetune(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch, follower)
 
     recipe = run.recipe
     return Stage(

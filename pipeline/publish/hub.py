@@ -122,7 +122,7 @@ def _uploads(run: Run, stage: str, repo: str, wish: Wish) -> Uploads:
     if not manifest.get("complete"):
         what = "it has not been finished" if manifest else "there is no such model yet"
         raise GroundupError(str(artifact.path), what, f"run {_maker(stage)} first")
-    names = [name for name in sorted(manifest["files"]) if _goes_up(name)]
+    names = [name for name in sorted(manifest["files"]) if goes_up(name)]
     weights = {name for name in names if ".safetensors" in name}
     alone = wish.form == "adapter" or (wish.form == "auto" and not weights and has_adapter(artifact))
     if alone and not has_adapter(artifact):
@@ -140,7 +140,8 @@ def _uploads(run: Run, stage: str, repo: str, wish: Wish) -> Uploads:
     return {CARD: model_card(run, stage, repo, base).encode(), **files, MANIFEST: public.encode()}
 
 
-def _goes_up(name: str) -> bool:
+def goes_up(name: str) -> bool:
+    """Whether a file of a stage belongs to its model."""
     return "/" not in name and any(fnmatch.fnmatch(name, pattern) for pattern in PATTERNS)
 
 
@@ -214,7 +215,7 @@ def push(uploads: Uploads, to: Destination, message: str) -> str:
 
     def commit() -> None:
         there = api.list_repo_files(repo, repo_type=kind)
-        stale = [name for name in there if _goes_up(name) and name not in uploads]
+        stale = [name for name in there if goes_up(name) and name not in uploads]
         additions = [
             CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
         ]

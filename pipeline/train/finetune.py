@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from pipeline.train.per_example import PerExampleTrainer
 from pipeline.train.private.trainer import PrivateTrainer
 from pipeline.train.private.training import private_trainer, trained_exactly
 from pipeline.train.starting import finished_model, save_finished, starting_model, trained_model
-from pipeline.train.trainer import SequenceTrainer, TokenTrainer
+from pipeline.train.trainer import Follower, SequenceTrainer, TokenTrainer
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.meter import Meter, flops_per_token, meter_of
@@ -70,6 +70,7 @@ def finetune(
     seed: int,
     out: Artifact,
     watch: Watch = Watch(),  # noqa: B008 - frozen
+    follower: Follower | None = None,
 ) -> Metrics:
     """Fine-tune for one task, predict the whole held-out part and score it.
 
@@ -81,12 +82,14 @@ def finetune(
         seed: of split, order and initialisation.
         out: directory of the stage.
         watch: what is measured while it trains.
+        follower: what follows the training of the model.
 
     Returns:
         Rows ``model``, ``from_scratch`` (the same architecture from random weights) and the baselines. With an
         adapter nothing is trained from scratch: random weights are no base for one, and all weights are not cheap.
     """
     bench, model = bench_for(name, settings, start, held_out, seed, out, watch)
+    bench = replace(bench, follower=follower)
     task, parts = bench.task, bench.parts
     rows = {MODEL: bench.measure(MODEL, model)}
     if settings.from_scratch and settings.adapter.method == "none":
@@ -154,6 +157,8 @@ class Bench:
     watch: Watch
     start: str
     """Where the model is from."""
+    follower: Follower | None = None
+    """What follows the training of the model."""
 
     def measure(self, row: str, model: PreTrainedModel) -> Measured:
         """Train a model and predict the held-out part; what was done before an interruption stands."""
@@ -235,6 +240,7 @@ class Bench:
                 Log(self.out.path / LOG, {"run": row}),
                 Bar(f"{self.task.name} {row}"),
                 *tracker_callbacks(self.watch.report_to, self.out, checkpoints, row),
+                *([self.follower(self.tokenizer)] if self.follower and row == MODEL else []),
             ],
             "meter": meter_of(per_token, choice.bfloat16, self.watch, checkpoints),
         }

@@ -35,7 +35,7 @@ from pipeline.train.faults.guard import Guard
 from pipeline.train.faults.halving import parts_of
 from pipeline.train.faults.resuming import save_trained, train_or_resume
 from pipeline.train.optimizer import optimizer_factory
-from pipeline.train.trainer import CausalTrainer
+from pipeline.train.trainer import CausalTrainer, Follower
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.meter import meter_of
@@ -46,9 +46,20 @@ Metrics = Mapping[str, Mapping[str, Any]]
 
 
 def pretrain(
-    recipe: Recipe, tokenizer_directory: Path, out: Artifact, callbacks: Sequence[TrainerCallback] = ()
+    recipe: Recipe,
+    tokenizer_directory: Path,
+    out: Artifact,
+    callbacks: Sequence[TrainerCallback] = (),
+    follower: Follower | None = None,
 ) -> Metrics:
     """Train the recipe's model on the tokenizer stage's shards and save it with its tokenizer.
+
+    Args:
+        recipe: what to train.
+        tokenizer_directory: the tokenizer stage's.
+        out: directory of the stage.
+        callbacks: called after the recipe's own.
+        follower: makes one more of the tokenizer.
 
     Returns:
         Rows ``model``, ``unigram`` and ``xz`` with ``bits_per_byte``; the model's also with loss (nats
@@ -59,7 +70,8 @@ def pretrain(
         return _take_published(recipe.model.start, out)
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
-    trainer = trainer_for(recipe, tokenizer, shards, out, callbacks)
+    following = [follower(tokenizer)] if follower else []
+    trainer = trainer_for(recipe, tokenizer, shards, out, [*callbacks, *following])
     held_out, parameters = trainer.eval_dataset, trainer.model.num_parameters()
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.nn import functional
-from transformers import EvalPrediction, PreTrainedModel
+from transformers import EvalPrediction, PreTrainedModel, TrainerCallback
 
 from pipeline.model.adapters import stock
 from pipeline.processes import say
@@ -14,6 +15,9 @@ from pipeline.train.faults.halving import parts_of
 from pipeline.train.head import put_loss_head
 from pipeline.train.loss import next_tokens, row_losses
 from pipeline.train.watching.trainer import MeteredTrainer
+
+Follower = Callable[[Any], TrainerCallback]
+"""Makes what follows a training of the tokenizer of its model."""
 
 
 class TokenTrainer(MeteredTrainer):
