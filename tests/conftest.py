@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 
+from tests.browser import chromium
 from tests.command_line import Groundup, run_groundup, run_interpreter
 from tests.small_recipe import write_data, write_recipe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # beside others, one for each core; read when torch is first imported
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -59,3 +65,10 @@ def whole_run(tiny: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory
             (shared / "begun").rename(once)
     shutil.copytree(once, runs, dirs_exist_ok=True)
     return runs
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium, for ``tests.browser.visit``."""
+    with chromium() as started:
+        yield started
