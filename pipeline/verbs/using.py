@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import GroundupError
+from pipeline.inference.sampling import Sampling
 from pipeline.verbs.common import ADAPTER_SHORT, Common, Nothing, Verb, chosen_tasks
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
+
+
+@dataclass(frozen=True)
+class Chat(Sampling):
+    """What chat takes beside."""
+
+    system: str = ""
+    """A message that tells the model how to answer, where it holds conversations."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,11 @@ class Publish:
     """Show the card and every file that would be pushed, without a network."""
 
 
-def _chat(common: Common, run: Run, _: Nothing) -> None:
+def _chat(common: Common, run: Run, options: Chat) -> None:
     from pipeline.inference.chat import chat
 
-    chat(run, common.task)
+    sampling = Sampling(options.temperature, options.top_p, options.max_new_tokens, options.seed)
+    chat(run, common.task, sampling, options.system)
 
 
 def _translate(common: Common, run: Run, options: Translate) -> None:
@@ -70,7 +80,7 @@ def _publish(common: Common, run: Run, options: Publish) -> None:
 
 
 USING = {
-    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT),
+    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, options=Chat()),
     "translate": Verb(
         "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
     ),
