@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership compare report chat translate merge publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership compare report chat demo translate merge publish test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,demo,serve,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -75,6 +75,9 @@ report: setup
 
 chat: setup
 	$(GROUNDUP) chat --task "$(TASK)" $(COMMON)
+
+demo: setup
+	$(GROUNDUP) demo $(COMMON)
 
 merge: setup
 	$(GROUNDUP) merge --task "$(TASK)" --adapter "$(ADAPTER)" $(COMMON)

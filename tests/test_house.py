@@ -23,6 +23,7 @@ FLOORS = [
     ["stages"],
     ["report", "inference", "needs"],
     ["plan", "publish", "sweep"],
+    ["demo"],
     ["verbs"],
     ["cli"],
     ["__main__"],

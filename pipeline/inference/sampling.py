@@ -65,7 +65,8 @@ class Sampling:
             raise GroundupError(
                 f"/set {name} {shown(value)}", f"it is no {whole}number", "write one, or none to take it back"
             ) from None
-        return dataclasses.replace(self, **{field.name: number}).checked()
+        changes: dict[str, Any] = {field.name: number}
+        return dataclasses.replace(self, **changes).checked()
 
     def options(self, own: Any) -> dict[str, Any]:
         """What ``generate`` is told beside the number of tokens.

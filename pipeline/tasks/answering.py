@@ -10,7 +10,7 @@ from pipeline.evaluate.statistics import Statistics
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of
-from pipeline.tasks.base import Example, Prediction, Task, prompt_and_answer, tokens
+from pipeline.tasks.base import Ask, Example, Prediction, Task, prompt_and_answer, tokens
 from pipeline.tasks.spans import likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
 from pipeline.tasks.windows import beginning
@@ -55,6 +55,11 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
                 fields["id"] = str(row.values["id"])
             group = row.group or row.values.get("title") or fields["context"] or fields["question"]
             yield Example(fields, row.place, group=str(group))
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The question, and a context, which may be empty: closed-book."""
+        return {"question": Ask(), "context": Ask(optional=True)}
 
     def finer_group(self, example: Example) -> str:
         """Its context, or the question where it has none."""

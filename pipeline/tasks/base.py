@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pipeline.errors import GroundupError
+from pipeline.errors import GroundupError, nearest
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
@@ -34,6 +34,25 @@ class Example:
     def with_prediction(self, prediction: Prediction) -> dict[str, Any]:
         """Everything about it and what was said of it, as plain values."""
         return {**self.fields, **prediction, "place": self.place, "group": self.group}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A field of an example that a person gives."""
+
+    choices: tuple[str, ...] = ()
+    """None for any text."""
+    optional: bool = False
+    """Whether it may be empty."""
+
+
+@dataclass(frozen=True)
+class Likely:
+    """What a classifier says of one label."""
+
+    probability: float
+    threshold: float | None = None
+    """The probability from which the label is said; None where the likeliest is."""
 
 
 class Task(ABC):
@@ -168,6 +187,34 @@ class Task(ABC):
             GroundupError: by tasks that do not translate, and for a language that the model does not know.
         """
         raise GroundupError(f"task '{self.name}'", "it translates nothing", "name a task that does")
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """What a person gives where there is no target, by name; nothing by a task that cannot be asked so."""
+        return {}
+
+    def posed(self, given: Mapping[str, str]) -> Example:
+        """What a person gives, as an example to predict.
+
+        Args:
+            given: a text for each of ``asks``.
+
+        Raises:
+            GroundupError: where a text is missing, or is none of the choices.
+        """
+        fields = {name: given.get(name, "").strip() for name in self.asks}
+        for name, ask in self.asks.items():
+            if not fields[name] and not ask.optional:
+                raise GroundupError(f"the {name}", "it is empty", "write something there")
+            if ask.choices and fields[name] not in ask.choices:
+                raise GroundupError(
+                    f"the {name}", f"'{fields[name]}' is no choice", nearest(fields[name], ask.choices)
+                )
+        return Example(fields, place="", group="")
+
+    def likely(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[dict[str, Likely]]:
+        """Of each example, how likely each label is; nothing by tasks without labels, or without probabilities."""
+        return [{} for _ in examples]
 
     def fits(self, example: Example, tokenizer: Any, config: Any) -> bool:
         """Whether the model reads the whole of what it is given; else the task cuts it."""

@@ -12,7 +12,7 @@ from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of, placed
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Ask, Example, Prediction, Task
 from pipeline.tasks.candidates import LONGEST_ANSWER, Candidates, candidates
 from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
@@ -85,6 +85,11 @@ class QuestionAnswering(Task):
             for name in (fields.get("id", ""), group):
                 refuse_surrogates(name, row.place)
             yield Example(fields, row.place, group=group)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """Both texts."""
+        return {"question": Ask(), "context": Ask()}
 
     def finer_group(self, example: Example) -> str:
         """Its context: a file may hold one article alone."""

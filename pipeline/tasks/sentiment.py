@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.errors import GroundupError
@@ -10,7 +11,7 @@ from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import column, marked_columns, text_column
-from pipeline.tasks.base import Example, Prediction, Task
+from pipeline.tasks.base import Ask, Example, Likely, Prediction, Task
 from pipeline.tasks.problems import PROBLEMS, Loss, problem_of
 
 _PAIRS = (
@@ -136,6 +137,19 @@ class Sentiment(Task):
     def predict_portion(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[Prediction]:
         """What the problem makes of the logits."""
         return self.problem.predictions(self._logits(model, tokenizer, examples), model.config, examples)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The text, or both."""
+        return {"text": Ask(), **({"pair": Ask()} if self.settings.pair_column else {})}
+
+    def posed(self, given: Mapping[str, str]) -> Example:
+        """A text without a label."""
+        return replace(example := super().posed(given), fields={**example.fields, "label": ""})
+
+    def likely(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[dict[str, Likely]]:
+        """Of each label its probability and threshold, as the problem has them."""
+        return self.problem.likely(self._logits(model, tokenizer, examples), model.config)
 
     def _logits(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Any:
         """``(examples, outputs)``, the mean over a text's windows; in float32, as others load the model."""

@@ -12,6 +12,7 @@ from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import (
+    Ask,
     Example,
     Prediction,
     generation_usage,
@@ -45,6 +46,11 @@ class Summarization(Generating):
             text = text_column(row, self.settings.text_column, "text-column")
             summary = text_column(row, self.settings.label_column, "label-column")
             yield Example({"text": text, "summary": summary}, row.place, group=row.group or text)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The document."""
+        return {"text": Ask()}
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """One feature: beginning of the document, cue, summary, end of text; of an encoder-decoder both apart."""

@@ -13,6 +13,7 @@ from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import (
+    Ask,
     Example,
     Prediction,
     generation_usage,
@@ -97,6 +98,17 @@ class Translation(Generating):
         if self.settings.both_directions:
             fields["into"] = self._named(into)
         return Example(fields, place="", group=text)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The source, and into which language where both directions are learnt."""
+        into = {"into": Ask(choices=self.languages[::-1])} if self.settings.both_directions else {}
+        return {"source": Ask(), **into}
+
+    def posed(self, given: Mapping[str, str]) -> Example:
+        """A text to translate."""
+        fields = super().posed(given).fields
+        return self.asked(fields["source"], fields.get("into", ""))
 
     def _named(self, into: str) -> str:
         """One of the two languages, also where its region or script is not named, as in a catalogue's header."""

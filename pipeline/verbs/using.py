@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.demo.server import Serving
 from pipeline.errors import GroundupError
 from pipeline.inference.sampling import Sampling
 from pipeline.verbs.common import ADAPTER_SHORT, Common, Nothing, Verb, chosen_tasks
@@ -79,8 +80,15 @@ def _publish(common: Common, run: Run, options: Publish) -> None:
     publish(run, common.task, options.repo, options.public, options.dry_run)
 
 
+def _demo(common: Common, run: Run, options: Serving) -> None:
+    from pipeline.demo.server import serve
+
+    serve(run, options)
+
+
 USING = {
     "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, options=Chat()),
+    "demo": Verb("try the finished models in a browser", _demo, ADAPTER_SHORT, options=Serving()),
     "translate": Verb(
         "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
     ),

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Example, Likely, Prediction
 
 Loss = Callable[..., Any]
 """Of a model's outputs and the labels of a micro-batch: the mean over its examples."""
@@ -65,6 +65,10 @@ class Problem(ABC):
             logits: ``(examples, outputs)``, of the validation part.
             validation: at least one example.
         """
+
+    def likely(self, logits: Any, config: Any) -> list[dict[str, Likely]]:
+        """Of each row of logits, ``(examples, outputs)``, how likely each label is; nothing without probabilities."""
+        return [{} for _ in logits]
 
     @abstractmethod
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
