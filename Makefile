@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership compare report chat demo translate merge publish test lint format bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership compare report chat demo translate merge publish space test lint format bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -87,6 +87,9 @@ translate: setup
 
 publish: setup
 	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)
+
+space: setup
+	$(GROUNDUP) space --repo "$(REPO)" --task "$(TASK)" $(COMMON)
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal

@@ -62,9 +62,9 @@ ROUTES: list[tuple[str, re.Pattern[str], Action]] = []
 def route(method: str, pattern: str) -> Callable[[Action], Action]:
     """Decorator: the handler of a method and a pattern over the whole path.
 
-    In the pattern REPO stands for user/name, and KIND for models or datasets.
+    In the pattern REPO stands for user/name, and KIND for models, datasets or spaces.
     """
-    pattern = pattern.replace("KIND", "(?P<kind>models|datasets)")
+    pattern = pattern.replace("KIND", "(?P<kind>models|datasets|spaces)")
     whole = re.compile(pattern.replace("REPO", r"(?P<repo>[\w.-]+/[\w.-]+)"))
 
     def register(action: Action) -> Action:
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def repository(self, match: re.Match[str]) -> Repository:
         """The repository of the path; private ones do not exist for strangers."""
-        kept = self.hub.datasets if match.groupdict().get("kind") == "datasets" else self.hub.repositories
+        kept = self.hub.kept(match.groupdict().get("kind") or "models")
         found = kept.get(match["repo"])
         if found is None or (found.private and not self.signed_in()):
             raise RefusedError(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
@@ -201,7 +201,7 @@ def whoami(request: Handler, _: re.Match[str]) -> None:
     request.answer_json({"type": "user", "name": "user", "orgs": orgs, "auth": auth})
 
 
-@route("GET", "/api/models/REPO/auth-check/write")
+@route("GET", "/api/KIND/REPO/auth-check/write")
 def auth_check(request: Handler, match: re.Match[str]) -> None:
     request.repository(match)
     request.require_write()
@@ -213,8 +213,13 @@ def create_repository(request: Handler, _: re.Match[str]) -> None:
     request.require_write()
     wanted = request.json()
     name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
-    answer = {"url": f"{request.hub.url}/{name}", "name": name}
-    if name in request.hub.repositories:
+    kind = wanted.get("type") or "model"
+    kept = request.hub.kept(f"{kind}s")
+    below = "" if kind == "model" else f"{kind}s/"
+    answer = {"url": f"{request.hub.url}/{below}{name}", "name": name}
+    if kind == "space" and wanted.get("sdk") != "gradio":
+        raise RefusedError(HTTPStatus.BAD_REQUEST, message="a Space needs an SDK")
+    if name in kept:
         refusal = {"error": "You already created this model repo", **answer}
         request.answer(json.dumps(refusal).encode(), HTTPStatus.CONFLICT)
         return
@@ -222,7 +227,7 @@ def create_repository(request: Handler, _: re.Match[str]) -> None:
     repository.commit(
         {".gitattributes": Blob(b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n", lfs=False)}
     )
-    request.hub.repositories[name] = repository
+    kept[name] = repository
     request.answer_json(answer)
 
 
@@ -238,7 +243,7 @@ def validate_yaml(request: Handler, _: re.Match[str]) -> None:
     request.answer(json.dumps({"errors": problems, "warnings": []}).encode(), status)
 
 
-@route("POST", "/api/models/REPO/preupload/(?P<revision>[^/]+)")
+@route("POST", "/api/KIND/REPO/preupload/(?P<revision>[^/]+)")
 def preupload(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
     _, present = request.commit(match)
@@ -290,7 +295,7 @@ def lfs_verify(request: Handler, match: re.Match[str]) -> None:
     request.answer_json({})
 
 
-@route("POST", "/api/models/REPO/commit/(?P<revision>[^/]+)")
+@route("POST", "/api/KIND/REPO/commit/(?P<revision>[^/]+)")
 def create_commit(request: Handler, match: re.Match[str]) -> None:
     request.require_write()
     repository = request.repository(match)

@@ -16,7 +16,15 @@ from pipeline.errors import GroundupError, first_line
 from pipeline.hub.asking import asked
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import without_directories
-from pipeline.publish.permission import KEPT, WRITE, check_name, check_permission, check_token, check_visible
+from pipeline.publish.permission import (
+    KEPT,
+    WRITE,
+    Kind,
+    check_name,
+    check_permission,
+    check_token,
+    check_visible,
+)
 from pipeline.stages import Run, method_of, stage_of, task_of
 
 CARD = "README.md"
@@ -57,13 +65,13 @@ def publish(run: Run, task: str, repo: str, public: bool, dry_run: bool) -> None
         GroundupError: when the name, the model, the token or the Hub stand against it.
     """
     check_name(repo)
-    stage = _stage(run, task)
+    stage = stage_named(run, task)
     uploads = _uploads(run, stage, repo)
     if dry_run:
-        _show(uploads, repo)
+        show(uploads, repo)
         return
     check_token()
-    print(f"published: {_push(uploads, repo, public, f'{run.recipe.name}: {stage}')}")
+    print(f"published: {push(uploads, repo, public, f'{run.recipe.name}: {stage}')}")
 
 
 def check_ahead(run: Run, task: str, repo: str, public: bool) -> None:
@@ -72,22 +80,21 @@ def check_ahead(run: Run, task: str, repo: str, public: bool) -> None:
     Raises:
         GroundupError: when the recipe makes no such model, or the name, the token or the Hub stand against it.
     """
-    run.chain(_stage(run, task))
+    run.chain(stage_named(run, task))
     check_permission(repo, public)
 
 
-def _stage(run: Run, task: str) -> str:
+def stage_named(run: Run, task: str) -> str:
+    """The stage of a task, or of pre-training; one at a time."""
     if task == "all":
         raise GroundupError("--task all", "a repository holds one model", "publish one task at a time")
     return run.stage_of(task) if task else "pretrain"
 
 
 def _uploads(run: Run, stage: str, repo: str) -> Uploads:
+    check_finished(run, stage)
     artifact = run.artifact(stage)
     manifest = artifact.manifest()
-    if not manifest.get("complete"):
-        what = "it has not been finished" if manifest else "there is no such model yet"
-        raise GroundupError(str(artifact.path), what, f"run {_maker(stage)} first")
     files = {name: artifact.path / name for name in sorted(manifest["files"]) if _goes_up(name)}
     if not any(name.endswith(".safetensors") for name in files):
         raise GroundupError(str(artifact.path), "the stage holds no weights", f"run {_maker(stage)} again")
@@ -95,6 +102,19 @@ def _uploads(run: Run, stage: str, repo: str) -> Uploads:
         _check_whole(file, manifest["files"][name]["sha256"], stage)
     public = json.dumps(without_directories(manifest), indent=2, ensure_ascii=False) + "\n"
     return {CARD: model_card(run, stage, repo).encode(), **files, MANIFEST: public.encode()}
+
+
+def check_finished(run: Run, stage: str) -> None:
+    """Refuse a stage that has not ended.
+
+    Raises:
+        GroundupError: naming the command that ends it.
+    """
+    artifact = run.artifact(stage)
+    manifest = artifact.manifest()
+    if not manifest.get("complete"):
+        what = "it has not been finished" if manifest else "there is no such model yet"
+        raise GroundupError(str(artifact.path), what, f"run {_maker(stage)} first")
 
 
 def _goes_up(name: str) -> bool:
@@ -119,7 +139,8 @@ def _check_whole(file: Path, checksum: str, stage: str) -> None:
             raise GroundupError(str(file), "its checksum is not that of the finished stage", remedy)
 
 
-def _show(uploads: Uploads, repo: str) -> None:
+def show(uploads: Uploads, repo: str) -> None:
+    """Print the card and every file with its size."""
     card = uploads[CARD]
     assert isinstance(card, bytes)
     print(card.decode())
@@ -129,10 +150,11 @@ def _show(uploads: Uploads, repo: str) -> None:
         print(f"  {size:>15,}  {name}")
 
 
-def _push(uploads: Uploads, repo: str, public: bool, message: str) -> str:
+def push(uploads: Uploads, repo: str, public: bool, message: str, kind: Kind = "model") -> str:
     """Create the repository where there is none and commit; returns its address and who may read it.
 
-    Each request is made again for a while where the Hub is busy or out of order. What has arrived is not sent again.
+    Model files that are there and not among the uploads are deleted, other files stay. Each request is made again for
+    a while where the Hub is busy or out of order. What has arrived is not sent again.
     """
     api = HfApi()
 
@@ -143,17 +165,23 @@ def _push(uploads: Uploads, repo: str, public: bool, message: str) -> str:
             what = f"the client refuses the push ({first_line(error)[:200]})"
             raise GroundupError(repo, what, "mend that and run the same command again") from error
 
-    url = ask(lambda: api.create_repo(repo, private=not public, exist_ok=True))
-    private = bool(ask(lambda: api.model_info(repo)).private)
+    url = ask(lambda: _created(api, repo, public, kind))
+    private = bool(ask(lambda: api.repo_info(repo, repo_type=kind)).private)
     check_visible(repo, private, public)
 
     def commit() -> None:
-        stale = [n for n in api.list_repo_files(repo) if _goes_up(n) and n not in uploads]
+        stale = [n for n in api.list_repo_files(repo, repo_type=kind) if _goes_up(n) and n not in uploads]
         additions = [
             CommitOperationAdd(path_in_repo=n, path_or_fileobj=content) for n, content in uploads.items()
         ]
         deletions = [CommitOperationDelete(path_in_repo=name) for name in stale]
-        api.create_commit(repo, operations=[*additions, *deletions], commit_message=message)
+        operations = [*additions, *deletions]
+        api.create_commit(repo, operations=operations, commit_message=message, repo_type=kind)
 
     ask(commit)  # which looks anew at what is there: a commit may have been made whose answer did not come
     return f"{url} ({'private' if private else 'public'})"
+
+
+def _created(api: HfApi, repo: str, public: bool, kind: Kind) -> str:
+    sdk = {"space_sdk": "gradio"} if kind == "space" else {}
+    return str(api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True, **sdk))

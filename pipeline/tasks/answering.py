@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.evaluate.statistics import Statistics
+from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of
@@ -39,6 +40,14 @@ prompt = {_EXAMPLE!r}  # without a context: from "Question:" on
 said = answer(prompt, add_special_tokens=False, do_sample=False, return_full_text=False)[0]["generated_text"]
 print(said.strip())  # {NO_ANSWER!r}: there is no answer
 """
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """With a context and closed-book."""
+        return {
+            "from a context": _CONTEXT + _QUESTION + _CUE,
+            "without one": _QUESTION + _CUE,
+        }
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns ``question`` and ``answers`` (or ``answer``), or the named ones; perhaps ``context`` and ``id``."""

@@ -90,6 +90,14 @@ class Task(ABC):
         """
         return cls.usage
 
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """What a model that writes is given, by what is asked of it (a language, say); fields stand in braces.
+
+        Nothing where it is given no text, or is asked in another way. The arguments are those of ``usage_by``.
+        """
+        return {}
+
     @abstractmethod
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Rows to examples.

@@ -37,8 +37,13 @@ class Summarization(Generating):
     @classmethod
     def usage_by(cls, settings: Finetune, reads: bool) -> str:
         """With the prefix."""
-        text = settings.prefix + _SAMPLE
-        return reading_usage(text) if reads else generation_usage(text + _CUE)
+        prompt = cls.prompts(settings, reads)[""].replace("{text}", _SAMPLE)
+        return (reading_usage if reads else generation_usage)(prompt)
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """The document, and the cue of a causal model."""
+        return {"": settings.prefix + "{text}" + ("" if reads else _CUE)}
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns with the document and its summary."""

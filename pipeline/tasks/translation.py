@@ -48,10 +48,18 @@ class Translation(Generating):
     @classmethod
     def usage_by(cls, settings: Finetune, reads: bool) -> str:
         """With the prefix, and with the language to write where there are two."""
-        into = (settings.target_language or settings.label_column) if settings.both_directions else ""
-        if reads:
-            return reading_usage(settings.prefix + (f">>{into}<< " if into else "") + _SAMPLE, _NOTE)
-        return generation_usage(settings.prefix + _SAMPLE + (f"\n=> {into}\n" if into else _ARROW), _NOTE)
+        prompt = next(iter(cls.prompts(settings, reads).values())).replace("{source}", _SAMPLE)
+        return (reading_usage if reads else generation_usage)(prompt, _NOTE)
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """One, or one for each language, the targets' first."""
+        if not settings.both_directions:
+            return {"": settings.prefix + "{source}" + ("" if reads else _ARROW)}
+        form = ">>{into}<< {source}" if reads else "{source}\n=> {into}\n"
+        return {
+            into: settings.prefix + form.replace("{into}", into) for into in cls(settings).languages[::-1]
+        }
 
     @property
     def languages(self) -> tuple[str, str]:

@@ -51,6 +51,20 @@ class Publish:
     """Show the card and every file that would be pushed, without a network."""
 
 
+@dataclass(frozen=True)
+class Space:
+    """What space takes beside."""
+
+    repo: str = ""
+    """The Space on the Hub, as user/name."""
+    model_repo: str = ""
+    """The published model that it shows; without this the one of the same name."""
+    public: bool = False
+    """Let everybody see it; without this a new Space is private, and one that is public is refused."""
+    dry_run: bool = False
+    """Show the card and every file that would be pushed, without a network."""
+
+
 def _chat(common: Common, run: Run, options: Chat) -> None:
     from pipeline.inference.chat import chat
 
@@ -86,6 +100,12 @@ def _demo(common: Common, run: Run, options: Serving) -> None:
     serve(run, options)
 
 
+def _space(common: Common, run: Run, options: Space) -> None:
+    from pipeline.publish.space import Wish, make_space
+
+    make_space(run, common.task, Wish(options.repo, options.model_repo, options.public, options.dry_run))
+
+
 USING = {
     "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, options=Chat()),
     "demo": Verb("try the finished models in a browser", _demo, ADAPTER_SHORT, options=Serving()),
@@ -96,4 +116,5 @@ USING = {
         "make a stock model of --task NAME's --adapter NAME", _merge, ADAPTER_SHORT, needs_task=True
     ),
     "publish": Verb("write a model card and push to the Hub", _publish, ADAPTER_SHORT, options=Publish()),
+    "space": Verb("put a page for a published model on the Hub", _space, ADAPTER_SHORT, options=Space()),
 }

@@ -50,7 +50,7 @@ def test_a_model_is_loaded_when_it_is_first_used_and_once(run: Run) -> None:
 
 def _likely(problem: str, logits: list[float], **config: object) -> dict[str, Likely]:
     names = config.pop("names")
-    made = SimpleNamespace(id2label=dict(enumerate(names)), num_labels=len(names), **config)  # type: ignore[arg-type, call-overload]
+    made = SimpleNamespace(id2label=dict(enumerate(names)), num_labels=len(names), **config)  # type: ignore[arg-type]
     (found,) = PROBLEMS[problem](Finetune()).likely(torch.tensor([logits]), made)
     return found
 
