@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat translate merge export publish test lint format docs bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning setup-torchao plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat demo translate merge export publish space test lint format docs bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -18,7 +18,7 @@ setup: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,explain,export,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[quickstart,web,watch,sentencepiece,sweep,adapters,preferences,privacy,harness,explain,demo,export,serve,dev]"
 	touch $@
 
 setup-chinese: setup
@@ -33,6 +33,10 @@ setup-smollm2: setup
 setup-reasoning: setup
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[reasoning]"
 	$(BIN)/python -m pip install --quiet --no-deps reasoning-gym==0.1.25
+
+# transformers imports it at every start, which takes two seconds: for those who export to int8 alone.
+setup-torchao: setup
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[torchao]"
 
 plan: setup
 	$(GROUNDUP) plan --task "$(TASK)" $(if $(REPO),--push "$(REPO)") $(COMMON)
@@ -79,6 +83,9 @@ report: setup
 chat: setup
 	$(GROUNDUP) chat --task "$(TASK)" $(COMMON)
 
+demo: setup
+	$(GROUNDUP) demo $(COMMON)
+
 merge: setup
 	$(GROUNDUP) merge --task "$(TASK)" --adapter "$(ADAPTER)" $(COMMON)
 
@@ -90,6 +97,9 @@ export: setup
 
 publish: setup
 	$(GROUNDUP) publish --repo "$(REPO)" --task "$(TASK)" $(COMMON)
+
+space: setup
+	$(GROUNDUP) space --repo "$(REPO)" --task "$(TASK)" $(COMMON)
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal

@@ -62,9 +62,9 @@ ROUTES: list[tuple[str, re.Pattern[str], Action]] = []
 def route(method: str, pattern: str) -> Callable[[Action], Action]:
     """Decorator: the handler of a method and a pattern over the whole path.
 
-    In the pattern REPO stands for user/name, and KIND for models or datasets.
+    In the pattern REPO stands for user/name, and KIND for models, datasets or spaces.
     """
-    pattern = pattern.replace("KIND", "(?P<kind>models|datasets)")
+    pattern = pattern.replace("KIND", "(?P<kind>models|datasets|spaces)")
     whole = re.compile(pattern.replace("REPO", r"(?P<repo>[\w.-]+/[\w.-]+)"))
 
     def register(action: Action) -> Action:
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def repository(self, match: re.Match[str]) -> Repository:
         """The repository of the path; private ones do not exist for strangers."""
-        kept = self.hub.datasets if match.groupdict().get("kind") == "datasets" else self.hub.repositories
+        kept = self.hub.kept(match.groupdict().get("kind") or "models")
         found = kept.get(match["repo"])
         if found is None or (found.private and not self.signed_in()):
             raise RefusedError(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
@@ -213,9 +213,12 @@ def create_repository(request: Handler, _: re.Match[str]) -> None:
     request.require_write()
     wanted = request.json()
     name = f"{wanted.get('organization') or 'user'}/{wanted['name']}"
-    is_data = wanted.get("type") == "dataset"
-    kept = request.hub.datasets if is_data else request.hub.repositories
-    answer = {"url": f"{request.hub.url}/{'datasets/' if is_data else ''}{name}", "name": name}
+    kind = wanted.get("type") or "model"
+    kept = request.hub.kept(f"{kind}s")
+    below = "" if kind == "model" else f"{kind}s/"
+    answer = {"url": f"{request.hub.url}/{below}{name}", "name": name}
+    if kind == "space" and wanted.get("sdk") != "gradio":
+        raise RefusedError(HTTPStatus.BAD_REQUEST, message="a Space needs an SDK")
     if name in kept:
         refusal = {"error": "You already created this repo", **answer}
         request.answer(json.dumps(refusal).encode(), HTTPStatus.CONFLICT)

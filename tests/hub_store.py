@@ -102,6 +102,8 @@ class Hub:
     """Models by their name."""
     datasets: dict[str, Repository] = field(default_factory=dict)
     """Data sets by their name."""
+    spaces: dict[str, Repository] = field(default_factory=dict)
+    """Spaces by their name."""
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     """LFS objects by their repository and SHA-256."""
     requests: list[str] = field(default_factory=list)
@@ -120,6 +122,10 @@ class Hub:
     silence: float = 2.5
     """Seconds without an answer where none comes, and between bytes of one that trickles a tenth of it."""
     lock: Lock = field(default_factory=Lock)
+
+    def kept(self, kind: str) -> dict[str, Repository]:
+        """Repositories of a kind, as addresses spell it: models, datasets, spaces."""
+        return {"models": self.repositories, "datasets": self.datasets, "spaces": self.spaces}[kind]
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
         """Environment variables that send a client here, with an empty cache and nobody else's token."""

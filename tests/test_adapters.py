@@ -21,7 +21,7 @@ from pipeline.artifacts import Artifact, read_json_lines
 from pipeline.checks import check
 from pipeline.cli import main
 from pipeline.errors import GroundupError
-from pipeline.inference.chat import Speaker
+from pipeline.inference.speaker import Conversation, Speaker
 from pipeline.inference.wardrobe import Wardrobe
 from pipeline.model.families import model_config, round_up
 from pipeline.model.scaling import finetuning
@@ -105,10 +105,8 @@ def _run(where: Path, name: str = "") -> Run:
 
 
 def _reply(speaker: Speaker) -> str:
-    speaker.history.clear()
     set_seed(0)
-    speaker.answer(QUESTION)
-    return speaker.history[-1]["content"]
+    return "".join(speaker.reply(Conversation(), QUESTION)).strip()
 
 
 def test_each_adapter_is_a_stage_of_its_own(people: Path) -> None:

@@ -24,6 +24,7 @@ FLOORS = [
     ["report", "inference"],
     ["publish", "sweep", "export"],
     ["plan"],
+    ["demo"],
     ["verbs"],
     ["cli"],
     ["__main__"],

@@ -21,6 +21,9 @@ from pipeline.evaluate.scripts import words
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b")
 
+LONGEST_ANSWER = 64
+"""Of a span that a model marks, in tokens."""
+
 Answers = Sequence[str]
 """Reference answers of one question; none where it has no answer."""
 

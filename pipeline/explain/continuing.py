@@ -9,16 +9,12 @@ from typing import Any
 from pipeline.evaluate.predict import continuations
 from pipeline.evaluate.said import Said, Wanted, said_in_words
 from pipeline.explain.asked import BATCH_TOKENS
-from pipeline.tasks.base import Asks, tokens
+from pipeline.tasks.base import Ask, checked, tokens
 
 
 @dataclass(frozen=True)
 class Continuing:
     """What explains a model that was fine-tuned for no task, as ``Task`` does others."""
-
-    def asks(self) -> Asks:
-        """A text."""
-        return Asks(("text",))
 
     def asked_by(self, texts: Mapping[str, str]) -> str:
         """The text to go on with.
@@ -26,7 +22,7 @@ class Continuing:
         Raises:
             GroundupError: where none is given, or anything else.
         """
-        return self.asks().checked("pretrain", texts)["text"]
+        return checked("pretrain", {"text": Ask()}, texts)["text"]
 
     def said(self, model: Any, tokenizer: Any, example: str, wanted: Wanted) -> Said:
         """The likeliest next token, the one of the number that is meant, or what it would have to write."""

@@ -40,6 +40,23 @@ CHAT_TEMPLATE = (
 """Roles and ends are special tokens; what the assistant says is marked as such for other trainers too. Tools are
 spelled out in plain text (pipeline/model/turns.py)."""
 
+RESPONSE_TEMPLATE = {
+    "defaults": {"role": "assistant"},
+    "start_anchor": "<|assistant|>",
+    "fields": {
+        "tool_calls": {
+            "open_pattern": r"\s*<tool_call>",
+            "close": "</tool_call>",
+            "repeats": True,
+            "content": "json",
+            "transform": {"type": "function", "function": "{content}"},
+        },
+        "content": {"close_pattern": r"\s*<\|end\|>", "content": "text"},
+    },
+}
+"""How a reply under our template is read back as a message (``parse_response`` of transformers). Without it
+``transformers serve`` goes by the architecture, and takes a Qwen3 of ours for one with Qwen's own template."""
+
 
 def converses(template: str | None, end_of_text: str | None) -> bool:
     """Whether a model holds conversations, by its tokenizer.
@@ -100,3 +117,4 @@ def set_chat_template(tokenizer: Any) -> None:
         tokenizer.chat_template = CHAT_TEMPLATE
     if tokenizer.chat_template == CHAT_TEMPLATE:
         tokenizer.eos_token = END_OF_TURN
+        tokenizer.response_template = RESPONSE_TEMPLATE

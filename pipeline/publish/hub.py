@@ -21,6 +21,7 @@ from pipeline.publish.data_sources import without_directories
 from pipeline.publish.permission import (
     KEPT,
     WRITE,
+    Kind,
     check_metadata,
     check_name,
     check_permission,
@@ -60,7 +61,7 @@ class Destination:
     repo: str
     public: bool
     """Whether everybody may read it; a new repository is private otherwise, and one that is public is refused."""
-    kind: Literal["model", "dataset", "space"] = "model"
+    kind: Kind = "model"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def publish(
         GroundupError: when the name, the model, the token or the Hub stand against it.
     """
     check_name(to.repo)
-    stage = _stage(run, task)
+    stage = stage_named(run, task)
     send(_uploads(run, stage, to.repo, wish), to, dry_run, f"{run.recipe.name}: {stage}")
 
 
@@ -105,23 +106,22 @@ def check_ahead(run: Run, task: str, repo: str, public: bool) -> None:
     Raises:
         GroundupError: when the recipe makes no such model, or the name, the token or the Hub stand against it.
     """
-    run.chain(_stage(run, task))
+    run.chain(stage_named(run, task))
     check_permission(repo, public)
     check_metadata(repo, run.recipe.language)
 
 
-def _stage(run: Run, task: str) -> str:
+def stage_named(run: Run, task: str) -> str:
+    """The stage of a task, or of pre-training; one at a time."""
     if task == "all":
         raise GroundupError("--task all", "a repository holds one model", "publish one task at a time")
     return run.stage_of(task) if task else "pretrain"
 
 
 def _uploads(run: Run, stage: str, repo: str, wish: Wish) -> Uploads:
+    check_finished(run, stage)
     artifact = run.artifact(stage)
     manifest = artifact.manifest()
-    if not manifest.get("complete"):
-        what = "it has not been finished" if manifest else "there is no such model yet"
-        raise GroundupError(str(artifact.path), what, f"run {_maker(stage)} first")
     names = [name for name in sorted(manifest["files"]) if goes_up(name)]
     weights = {name for name in names if ".safetensors" in name}
     alone = wish.form == "adapter" or (wish.form == "auto" and not weights and has_adapter(artifact))
@@ -138,6 +138,19 @@ def _uploads(run: Run, stage: str, repo: str, wish: Wish) -> Uploads:
             _check_whole(file, manifest["files"][str(file.relative_to(artifact.path))]["sha256"], stage)
     public = json.dumps(without_directories(manifest), indent=2, ensure_ascii=False) + "\n"
     return {CARD: model_card(run, stage, repo, base).encode(), **files, MANIFEST: public.encode()}
+
+
+def check_finished(run: Run, stage: str) -> None:
+    """Refuse a stage that has not ended.
+
+    Raises:
+        GroundupError: naming the command that ends it.
+    """
+    artifact = run.artifact(stage)
+    manifest = artifact.manifest()
+    if not manifest.get("complete"):
+        what = "it has not been finished" if manifest else "there is no such model yet"
+        raise GroundupError(str(artifact.path), what, f"run {_maker(stage)} first")
 
 
 def goes_up(name: str) -> bool:
@@ -195,7 +208,8 @@ def _show(uploads: Uploads, repo: str) -> None:
 def push(uploads: Uploads, to: Destination, message: str) -> str:
     """Create the repository where there is none and commit; returns its address and who may read it.
 
-    Each request is made again for a while where the Hub is busy or out of order. What has arrived is not sent again.
+    Model files that are there and not among the uploads are deleted, other files stay. Each request is made again for
+    a while where the Hub is busy or out of order. What has arrived is not sent again.
 
     Raises:
         GroundupError: when the Hub refuses, or the repository is public and nobody asked for that.
@@ -209,7 +223,7 @@ def push(uploads: Uploads, to: Destination, message: str) -> str:
             what = f"the client refuses the push ({first_line(error)[:200]})"
             raise GroundupError(repo, what, "mend that and run the same command again") from error
 
-    url = ask(lambda: api.create_repo(repo, private=not to.public, exist_ok=True, repo_type=kind))
+    url = ask(lambda: _created(api, to))
     private = bool(ask(lambda: api.repo_info(repo, repo_type=kind)).private)
     check_visible(repo, private, to.public)
 
@@ -224,3 +238,8 @@ def push(uploads: Uploads, to: Destination, message: str) -> str:
 
     ask(commit)  # which looks anew at what is there: a commit may have been made whose answer did not come
     return f"{url} ({'private' if private else 'public'})"
+
+
+def _created(api: HfApi, to: Destination) -> str:
+    sdk = {"space_sdk": "gradio"} if to.kind == "space" else {}
+    return str(api.create_repo(to.repo, repo_type=to.kind, private=not to.public, exist_ok=True, **sdk))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import huggingface_hub
 from huggingface_hub import HfApi, ModelCard, ModelCardData
@@ -13,6 +13,8 @@ from huggingface_hub.utils import validate_repo_id
 from pipeline.errors import GroundupError, first_line
 from pipeline.hub.asking import asked
 
+Kind = Literal["model", "dataset", "space"]
+"""Of repositories."""
 WRITE = "write to"
 KEPT = "what has arrived is not sent again"
 
@@ -61,13 +63,13 @@ def check_visible(repo: str, private: bool, public: bool) -> None:
         )
 
 
-def check_permission(repo: str, public: bool, kind: str = "model") -> None:
+def check_permission(repo: str, public: bool, kind: Kind = "model") -> None:
     """Refuse a push that the Hub would refuse, without changing anything there.
 
     Args:
         repo: ``user/name`` on the Hub, there already or not.
         public: whether everybody may read it.
-        kind: model, dataset or space.
+        kind: of repository.
 
     Raises:
         GroundupError: when the name, the token, its rights or the repository's visibility stand against it.
@@ -87,7 +89,7 @@ def check_permission(repo: str, public: bool, kind: str = "model") -> None:
     if found is None:
         _check_namespace(repo, who)
         return
-    asked(repo, lambda: api.auth_check(repo, write=True, repo_type=kind), WRITE, KEPT)
+    asked(repo, lambda: api.auth_check(repo, repo_type=kind, write=True), WRITE, KEPT)
     check_visible(repo, found, public)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pipeline.evaluate.statistics import Statistics
+from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of
-from pipeline.tasks.base import Asks, Example, Prediction, Task, prompt_and_answer, tokens
+from pipeline.tasks.base import Ask, Example, Prediction, Task, checked, prompt_and_answer, tokens
 from pipeline.tasks.spans import likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
 from pipeline.tasks.windows import beginning
@@ -43,6 +44,14 @@ said = answer(prompt, add_special_tokens=False, do_sample=False, return_full_tex
 print(said.strip())  # {NO_ANSWER!r}: there is no answer
 """
 
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """With a context and closed-book."""
+        return {
+            "from a context": _CONTEXT + _QUESTION + _CUE,
+            "without one": _QUESTION + _CUE,
+        }
+
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns ``question`` and ``answers`` (or ``answer``), or the named ones; perhaps ``context`` and ``id``."""
         for row in rows:
@@ -58,6 +67,11 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
                 fields["id"] = str(row.values["id"])
             group = row.group or row.values.get("title") or fields["context"] or fields["question"]
             yield Example(fields, row.place, group=str(group))
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The question, and a context, which may be empty: closed-book."""
+        return {"question": Ask(), "context": Ask(optional=True)}
 
     def finer_group(self, example: Example) -> str:
         """Its context, or the question where it has none."""
@@ -119,13 +133,9 @@ print(said.strip())  # {NO_ANSWER!r}: there is no answer
             )
         ]
 
-    def asks(self) -> Asks:
-        """A question, perhaps with a context."""
-        return Asks(("question",), ("context",))
-
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """Without answers."""
-        given = self.asks().checked(self.name, texts)
+        given = checked(self.name, self.asks, texts)
         fields = {"question": given["question"], "context": given.get("context", ""), "answers": []}
         return Example(fields, place="", group="")
 

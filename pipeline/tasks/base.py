@@ -45,27 +45,39 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Asks:
-    """Names of the texts that a task reads."""
+class Ask:
+    """A field of an example that a person gives."""
 
-    needed: tuple[str, ...]
-    optional: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """Texts to choose from; none for any text."""
+    optional: bool = False
+    """Whether it may be empty."""
 
-    def checked(self, name: str, texts: Mapping[str, str]) -> dict[str, str]:
-        """The texts that were given.
 
-        Raises:
-            GroundupError: where one is missing or empty, or is none of these.
-        """
-        given = {key: text for key, text in texts.items() if text.strip()}
-        for key in self.needed:
-            if key not in given:
-                raise GroundupError(f"task '{name}'", f"it reads a {key}, and none is given", f"give --{key}")
-        for key in given:
-            if key not in (*self.needed, *self.optional):
-                names = " and ".join(f"--{name}" for name in (*self.needed, *self.optional))
-                raise GroundupError(f"--{key}", f"the task '{name}' reads no {key}", f"it takes {names}")
-        return given
+@dataclass(frozen=True)
+class Likely:
+    """What a classifier says of one label."""
+
+    probability: float
+    threshold: float | None = None
+    """The probability from which the label is said; None where the likeliest is."""
+
+
+def checked(name: str, asks: Mapping[str, Ask], texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts that were given.
+
+    Raises:
+        GroundupError: where one is missing or empty, or is not asked for.
+    """
+    given = {key: text.strip() for key, text in texts.items() if text.strip()}
+    for key in given:
+        if key not in asks:
+            names = " and ".join(f"--{asked}" for asked in asks)
+            raise GroundupError(f"--{key}", f"the task '{name}' reads no {key}", f"it takes {names}")
+    for key, ask in asks.items():
+        if key not in given and not ask.optional:
+            raise GroundupError(f"task '{name}'", f"it reads a {key}, and none is given", f"give --{key}")
+    return given
 
 
 class Task(ABC):
@@ -102,6 +114,14 @@ class Task(ABC):
             reads: whether it is an encoder-decoder.
         """
         return cls.usage
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """What a model that writes is given, by what is asked of it (a language, say); fields stand in braces.
+
+        Nothing where it is given no text, or is asked in another way. The arguments are those of ``usage_by``.
+        """
+        return {}
 
     @abstractmethod
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
@@ -207,9 +227,10 @@ class Task(ABC):
         """
         raise GroundupError(f"task '{self.name}'", "it translates nothing", "name a task that does")
 
-    def asks(self) -> Asks:
-        """Names of the texts that a person gives it to read."""
-        return Asks(("text",))
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """What a person gives it to read, by name; nothing by a task that takes no text but its data."""
+        return {}
 
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """Texts that came without a label, as an example.
@@ -218,11 +239,13 @@ class Task(ABC):
             texts: by name, those of ``asks``.
 
         Raises:
-            GroundupError: where one is missing or is none of the task's, and by tasks that cannot tell.
+            GroundupError: where one is missing or is none of the task's, and by tasks that take none.
         """
-        raise GroundupError(
-            f"task '{self.name}'", "it takes no text but its data", "name a task of Groundup's own"
-        )
+        if not self.asks:
+            raise GroundupError(
+                f"task '{self.name}'", "it takes no text but its data", "name a task of Groundup's own"
+            )
+        return Example(checked(self.name, self.asks, texts), place="", group="")
 
     def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
         """What the model reads of an example, token by token, and what it says of it: what attribution explains.
@@ -239,6 +262,10 @@ class Task(ABC):
         raise GroundupError(
             f"task '{self.name}'", "it does not tell what its model reads", "name a task of Groundup's own"
         )
+
+    def likely(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[dict[str, Likely]]:
+        """Of each example, how likely each label is; nothing by tasks without labels, or without probabilities."""
+        return [{} for _ in examples]
 
     def fits(self, example: Example, tokenizer: Any, config: Any) -> bool:
         """Whether the model reads the whole of what it is given; else the task cuts it."""

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from pipeline.evaluate.squad import LONGEST_ANSWER
 from pipeline.tasks.windows import Span, Window
 
-LONGEST_ANSWER = 64
-"""Tokens."""
 _KEPT = 20
 """Spans of a question, as in run_squad."""
 

@@ -15,7 +15,7 @@ from pipeline.model.messages import Message, exchanges, opening, read_messages, 
 from pipeline.model.turns import ready_for_turns, told, written
 from pipeline.sources import Row
 from pipeline.sources.columns import column, text_column
-from pipeline.tasks.base import IGNORED, Example, Prediction, Task, tokens
+from pipeline.tasks.base import IGNORED, Ask, Example, Prediction, Task, checked, tokens
 
 if TYPE_CHECKING:
     from pipeline.evaluate.said import Said, Wanted
@@ -146,9 +146,14 @@ class Chat(Task):
         messages, tools = example.fields["messages"], example.fields.get("tools") or ""
         return written(tokenizer, opening(messages), tools, ask=True)[-self.settings.max_tokens :]
 
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The user's first message."""
+        return {"text": Ask()}
+
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """The user's first message; the reply is yet to come."""
-        text = self.asks().checked(self.name, texts)["text"]
+        text = checked(self.name, self.asks, texts)["text"]
         messages = [{"role": role, "content": said} for role, said in (("user", text), ("assistant", ""))]
         return Example({"messages": messages}, place="", group="")
 

@@ -9,13 +9,13 @@ import numpy as np
 
 from pipeline.errors import GroundupError, refuse_surrogates, shown
 from pipeline.evaluate.reliability import Sureness, calibration_error
-from pipeline.evaluate.squad import best, exact
+from pipeline.evaluate.squad import LONGEST_ANSWER, best, exact
 from pipeline.evaluate.statistics import Statistics, joined
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.answers import answers_of, placed
-from pipeline.tasks.base import Asks, Example, Prediction, Task
-from pipeline.tasks.candidates import LONGEST_ANSWER, Candidates, candidates
+from pipeline.tasks.base import Ask, Example, Prediction, Task, checked
+from pipeline.tasks.candidates import Candidates, candidates
 from pipeline.tasks.spans import first_sentence_span, likest_sentence_span
 from pipeline.tasks.squad_forms import answered_apart, script_files, script_numbers
 from pipeline.tasks.windows import Span, Window, readings_of, windows_of
@@ -92,6 +92,11 @@ class QuestionAnswering(Task):
             for name in (fields.get("id", ""), group):
                 refuse_surrogates(name, row.place)
             yield Example(fields, row.place, group=group)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """Both texts."""
+        return {"question": Ask(), "context": Ask()}
 
     def finer_group(self, example: Example) -> str:
         """Its context: a file may hold one article alone."""
@@ -172,13 +177,9 @@ class QuestionAnswering(Task):
             for example, found in zip(examples, self._candidates(model, tokenizer, examples), strict=True)
         ]
 
-    def asks(self) -> Asks:
-        """Both."""
-        return Asks(("question", "context"))
-
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """Without answers."""
-        given = self.asks().checked(self.name, texts)
+        given = checked(self.name, self.asks, texts)
         return Example({**given, "answers": [], "answer_starts": []}, place="", group="")
 
     def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:

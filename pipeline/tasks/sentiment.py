@@ -11,7 +11,7 @@ from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import column, marked_columns, text_column
-from pipeline.tasks.base import Asks, Example, Prediction, Task
+from pipeline.tasks.base import Ask, Example, Likely, Prediction, Task, checked
 from pipeline.tasks.problems import PROBLEMS, Loss, problem_of
 
 if TYPE_CHECKING:
@@ -141,6 +141,15 @@ class Sentiment(Task):
         """What the problem makes of the logits."""
         return self.problem.predictions(self._logits(model, tokenizer, examples), model.config, examples)
 
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The text, or both."""
+        return {"text": Ask(), **({"pair": Ask()} if self.settings.pair_column else {})}
+
+    def likely(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> list[dict[str, Likely]]:
+        """Of each label its probability and threshold, as the problem has them."""
+        return self.problem.likely(self._logits(model, tokenizer, examples), model.config)
+
     def _logits(self, model: Any, tokenizer: Any, examples: Sequence[Example]) -> Any:
         """``(examples, outputs)``, the mean over a text's windows; in float32, as others load the model."""
         from pipeline.evaluate.predict import mean_logits
@@ -149,13 +158,9 @@ class Sentiment(Task):
         features = [read(e.fields, tokenizer, self.settings) for e in examples]
         return mean_logits(model, tokenizer, features, self.settings.evaluation_tokens)
 
-    def asks(self) -> Asks:
-        """A text, or two."""
-        return Asks(("text", "pair") if self.settings.pair_column else ("text",))
-
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """Without a label."""
-        return Example({**self.asks().checked(self.name, texts), "label": ()}, place="", group="")
+        return Example({**checked(self.name, self.asks, texts), "label": ()}, place="", group="")
 
     def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
         """The class that is said, or another one; of several windows the one that is surest of it."""

@@ -12,8 +12,10 @@ from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import (
+    Ask,
     Example,
     Prediction,
+    checked,
     generation_usage,
     prompt_and_answer,
     reading_usage,
@@ -40,8 +42,13 @@ class Summarization(Generating):
     @classmethod
     def usage_by(cls, settings: Finetune, reads: bool) -> str:
         """With the prefix."""
-        text = settings.prefix + _SAMPLE
-        return reading_usage(text) if reads else generation_usage(text + _CUE)
+        prompt = cls.prompts(settings, reads)[""].replace("{text}", _SAMPLE)
+        return (reading_usage if reads else generation_usage)(prompt)
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """The document, and the cue of a causal model."""
+        return {"": settings.prefix + "{text}" + ("" if reads else _CUE)}
 
     def examples(self, rows: Iterable[Row]) -> Iterator[Example]:
         """Columns with the document and its summary."""
@@ -49,6 +56,11 @@ class Summarization(Generating):
             text = text_column(row, self.settings.text_column, "text-column")
             summary = text_column(row, self.settings.label_column, "label-column")
             yield Example({"text": text, "summary": summary}, row.place, group=row.group or text)
+
+    @property
+    def asks(self) -> Mapping[str, Ask]:
+        """The document."""
+        return {"text": Ask()}
 
     def encode(self, fields: Mapping[str, Any], tokenizer: Any, config: Any) -> dict[str, list[Any]]:
         """One feature: beginning of the document, cue, summary, end of text; of an encoder-decoder both apart."""
@@ -80,7 +92,7 @@ class Summarization(Generating):
 
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """Without a summary."""
-        return Example({**self.asks().checked(self.name, texts), "summary": ""}, place="", group="")
+        return Example({**checked(self.name, self.asks, texts), "summary": ""}, place="", group="")
 
     def said(self, model: Any, tokenizer: Any, example: Example, wanted: Wanted) -> Said:
         """The summary that is written, or a token of it."""

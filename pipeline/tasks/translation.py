@@ -13,9 +13,10 @@ from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.sources.columns import text_column
 from pipeline.tasks.base import (
-    Asks,
+    Ask,
     Example,
     Prediction,
+    checked,
     generation_usage,
     prompt_and_answer,
     reading_usage,
@@ -49,10 +50,18 @@ class Translation(Generating):
     @classmethod
     def usage_by(cls, settings: Finetune, reads: bool) -> str:
         """With the prefix, and with the language to write where there are two."""
-        into = (settings.target_language or settings.label_column) if settings.both_directions else ""
-        if reads:
-            return reading_usage(settings.prefix + (f">>{into}<< " if into else "") + _SAMPLE, _NOTE)
-        return generation_usage(settings.prefix + _SAMPLE + (f"\n=> {into}\n" if into else _ARROW), _NOTE)
+        prompt = next(iter(cls.prompts(settings, reads).values())).replace("{text}", _SAMPLE)
+        return (reading_usage if reads else generation_usage)(prompt, _NOTE)
+
+    @classmethod
+    def prompts(cls, settings: Finetune, reads: bool) -> dict[str, str]:
+        """One, or one for each language, the targets' first."""
+        if not settings.both_directions:
+            return {"": settings.prefix + "{text}" + ("" if reads else _ARROW)}
+        form = ">>{into}<< {text}" if reads else "{text}\n=> {into}\n"
+        return {
+            into: settings.prefix + form.replace("{into}", into) for into in cls(settings).languages[::-1]
+        }
 
     @property
     def languages(self) -> tuple[str, str]:
@@ -100,13 +109,15 @@ class Translation(Generating):
             fields["into"] = self._named(into)
         return Example(fields, place="", group=text)
 
-    def asks(self) -> Asks:
+    @property
+    def asks(self) -> Mapping[str, Ask]:
         """A text, and the language to write where the model knows two."""
-        return Asks(("text", "into")) if self.settings.both_directions else Asks(("text",))
+        into = {"into": Ask(choices=self.languages[::-1])} if self.settings.both_directions else {}
+        return {"text": Ask(), **into}
 
     def asked_by(self, texts: Mapping[str, str]) -> Example:
         """A text to translate."""
-        given = self.asks().checked(self.name, texts)
+        given = checked(self.name, self.asks, texts)
         return self.asked(given["text"], given.get("into", ""))
 
     def _named(self, into: str) -> str:

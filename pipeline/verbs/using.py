@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.demo.server import Serving
 from pipeline.errors import GroundupError
+from pipeline.inference.sampling import Sampling
 from pipeline.verbs.common import ADAPTER_SHORT, Common, Nothing, Verb, chosen_tasks
 
 if TYPE_CHECKING:
     from pipeline.stages import Run
+
+
+@dataclass(frozen=True)
+class Chat(Sampling):
+    """What chat takes beside."""
+
+    system: str = ""
+    """A message that tells the model how to answer, where it holds conversations."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,25 @@ class Export:
     """Compare on the first so many held-out examples or documents; 0 takes all."""
 
 
-def _chat(common: Common, run: Run, _: Nothing) -> None:
+@dataclass(frozen=True)
+class Space:
+    """What space takes beside."""
+
+    repo: str = ""
+    """The Space on the Hub, as user/name."""
+    model_repo: str = ""
+    """The published model that it shows; without this the one of the same name."""
+    public: bool = False
+    """Let everybody see it; without this a new Space is private, and one that is public is refused."""
+    dry_run: bool = False
+    """Show the card and every file that would be pushed, without a network."""
+
+
+def _chat(common: Common, run: Run, options: Chat) -> None:
     from pipeline.inference.chat import chat
 
-    chat(run, common.task)
+    sampling = Sampling(options.temperature, options.top_p, options.max_new_tokens, options.seed)
+    chat(run, common.task, sampling, options.system)
 
 
 def _translate(common: Common, run: Run, options: Translate) -> None:
@@ -99,8 +124,21 @@ def _publish(common: Common, run: Run, options: Publish) -> None:
     return publish(run, common.task, to, options.dry_run, wish)
 
 
+def _demo(common: Common, run: Run, options: Serving) -> None:
+    from pipeline.demo.server import serve
+
+    serve(run, options)
+
+
+def _space(common: Common, run: Run, options: Space) -> None:
+    from pipeline.publish.space import Wish, make_space
+
+    make_space(run, common.task, Wish(options.repo, options.model_repo, options.public, options.dry_run))
+
+
 USING = {
-    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, usual_task="chat"),
+    "chat": Verb("talk to a model in the terminal", _chat, ADAPTER_SHORT, usual_task="chat", options=Chat()),
+    "demo": Verb("try the finished models in a browser", _demo, ADAPTER_SHORT, options=Serving()),
     "translate": Verb(
         "fill in a gettext catalogue, --po FILE, by the model of translation", _translate, options=Translate()
     ),
@@ -114,4 +152,5 @@ USING = {
         options=Export(),
     ),
     "publish": Verb("write a model card and push to the Hub", _publish, ADAPTER_SHORT, options=Publish()),
+    "space": Verb("put a page for a published model on the Hub", _space, ADAPTER_SHORT, options=Space()),
 }

@@ -16,13 +16,14 @@ import pytest
 import torch
 
 from pipeline.artifacts import Artifact, read_json_lines
+from pipeline.evaluate.squad import LONGEST_ANSWER
 from pipeline.evaluate.squad import main as squad_script
 from pipeline.model.published import load_model, load_tokenizer
 from pipeline.recipe import Finetune
 from pipeline.sources import Row
 from pipeline.tasks import task_named
 from pipeline.tasks.base import Example
-from pipeline.tasks.candidates import LONGEST_ANSWER, candidates
+from pipeline.tasks.candidates import candidates
 from pipeline.tasks.windows import windows_of
 from pipeline.train.finetune import finetune
 from tests.tasks.answering_models import questions, write_bert, write_llama, write_questions

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.evaluate.reliability import Sureness
 from pipeline.evaluate.statistics import Statistics
 from pipeline.recipe import Finetune
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Example, Likely, Prediction
 
 if TYPE_CHECKING:
     from pipeline.evaluate.outcomes import Outcome
@@ -69,6 +69,10 @@ class Problem(ABC):
             logits: ``(examples, outputs)``, of the validation part.
             validation: at least one example.
         """
+
+    def likely(self, logits: Any, config: Any) -> list[dict[str, Likely]]:
+        """Of each row of logits, ``(examples, outputs)``, how likely each label is; nothing without probabilities."""
+        return [{} for _ in logits]
 
     @abstractmethod
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import GroundupError, listed, shown
 from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined, means
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Example, Likely, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
 
@@ -102,6 +102,14 @@ class Classes(Problem):
             model.config.decision_threshold = {model.config.id2label[rarer]: threshold}
             settled["decision_threshold"] = threshold
         return settled
+
+    def likely(self, logits: Any, config: Any) -> list[dict[str, Likely]]:
+        """The softmax; of two classes, where a threshold is settled, that of the rarer one."""
+        thresholds = getattr(config, "decision_threshold", None) or {}
+        return [
+            {name: Likely(p, thresholds.get(name)) for name, p in zip(names_in(config), row, strict=True)}
+            for row in logits.softmax(-1).tolist()
+        ]
 
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The class that is said and its probability."""

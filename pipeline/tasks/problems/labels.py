@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import GroundupError, listed
 from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Example, Likely, Prediction
 from pipeline.tasks.problems.base import Loss, Problem, in_order, named, names_in, texts_of
 from pipeline.tasks.problems.names import class_name, refuse_many
 
@@ -82,6 +82,17 @@ class Labels(Problem):
             for number, (name, column) in enumerate(zip(names_in(config), likely, strict=True))
         }
         return {"temperature": found, "decision_thresholds": config.decision_thresholds}
+
+    def likely(self, logits: Any, config: Any) -> list[dict[str, Likely]]:
+        """Each label by itself, with its threshold."""
+        thresholds = getattr(config, "decision_thresholds", None) or {}
+        return [
+            {
+                name: Likely(p, thresholds.get(name, 0.5))
+                for name, p in zip(names_in(config), row, strict=True)
+            }
+            for row in logits.sigmoid().tolist()
+        ]
 
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The labels whose probability reaches their threshold, a half where none was settled."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import GroundupError
 from pipeline.evaluate.reliability import Sureness, calibration_error
 from pipeline.evaluate.statistics import Statistics, joined
-from pipeline.tasks.base import Example, Prediction
+from pipeline.tasks.base import Example, Likely, Prediction
 from pipeline.tasks.problems.base import named, names_in
 from pipeline.tasks.problems.grades import MOST_GRADES, Grades, grades_of
 
@@ -54,6 +54,14 @@ class Ordinal(Grades):
         found = label_temperature(logits, truth)
         divide_logits(model, found)
         return {"temperature": found}
+
+    def likely(self, logits: Any, config: Any) -> list[dict[str, Likely]]:
+        """Of each grade, what is above the one before and not above itself; 0 where the two cross."""
+        found = []
+        for above in logits.sigmoid().tolist():
+            shares = [max(0.0, before - after) for before, after in pairwise([1.0, *above, 0.0])]
+            found.append({f"{g:g}": Likely(p) for g, p in zip(config.grades, shares, strict=True)})
+        return found
 
     def predictions(self, logits: Any, config: Any, examples: Sequence[Example]) -> list[Prediction]:
         """The mean of the grades by their probabilities, and the grade that is as likely exceeded as not."""
