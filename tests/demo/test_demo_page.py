@@ -84,7 +84,7 @@ def _value(page: Page, label: str) -> str:
     ("tab", "field", "words", "button", "answer"),
     [
         ("Sentiment", "Text", "A warm film", "Classify", "The model says"),
-        ("Translation", "Source", "Open the film %(film)s", "Translate", "The model writes"),
+        ("Translation", "Text", "Open the film %(film)s", "Translate", "The model writes"),
         ("Chat", "Your message", "Hello", "Send", "What the model remembers"),
     ],
 )
