@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import DETAILS, EXPORT, Artifact, write_json
 from pipeline.errors import GroundupError
 from pipeline.export.check import TOLERANCE, Compared, Loaded, compare, refuse_wrong
-from pipeline.export.formats import FORMATS, Format, formats_named
+from pipeline.export.formats import Format, formats_named
 from pipeline.export.held_out import HeldOut, held_out
 from pipeline.export.original import Original, opened, weights_size
 from pipeline.processes import on_main, say, world_size
@@ -52,13 +52,6 @@ def export(run: Run, task: str, names: Sequence[str] = (), limit: int = 0) -> li
 def place_of(stage: str) -> str:
     """Where the exports of a stage's model are, in the directory of a run."""
     return f"{EXPORT}/{stage.removeprefix(_FINETUNE)}"
-
-
-def exports_of(run: Run, stage: str) -> list[Artifact]:
-    """Finished exports of a stage's model as it is, in the order of the formats."""
-    mark = run.artifact(stage).fingerprint()
-    there = [run.artifact(f"{place_of(stage)}/{name}") for name in FORMATS]
-    return [a for a in there if a.manifest().get("complete") and a.manifest()["inputs"][stage] == mark]
 
 
 def _export(run: Run, task: str, formats: Sequence[Format], named: bool, limit: int) -> list[Artifact]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.artifacts import EXPORT, Artifact, read_json
+from pipeline.artifacts import EXPORT, MANIFEST, Artifact, read_json, write_json
 from pipeline.cli import main
 from pipeline.errors import GroundupError
 from pipeline.export.check import TOLERANCE
-from pipeline.export.export import export, exports_of, place_of
+from pipeline.export.export import export, place_of
 from pipeline.export.formats import FORMATS, Format, formats_named
 from pipeline.export.formats.gguf import Gguf
 from pipeline.export.formats.onnx import Onnx
@@ -68,7 +69,6 @@ def test_what_is_there_is_not_made_again(run: Run, classifier: list[Artifact], c
     assert [a.path for a in export(run, "sentiment", ["onnx", "int8", "nf4"])] == [a.path for a in classifier]
     assert [(a.path / "config.json").stat().st_mtime_ns for a in classifier] == before
     assert capsys.readouterr().out.count("done before") == 3
-    assert [a.path.name for a in exports_of(run, "finetune/sentiment")] == ["onnx", "int8", "nf4"]
 
 
 def test_spans_are_the_same(run: Run) -> None:
@@ -82,7 +82,8 @@ def test_spans_are_the_same(run: Run) -> None:
 def test_the_command_makes_all_it_can_and_says_the_rest(run: Run, tiny: Path, capsys: Capsys) -> None:
     assert _command(run, tiny, "--task", "translation", "--limit", "4") == 0
     out = capsys.readouterr().out
-    made = {a.path.name: a for a in exports_of(run, "finetune/translation")}
+    made = {path.name: Artifact(path) for path in (run.path / EXPORT / "translation").iterdir()}
+    assert all(artifact.is_complete(artifact.fingerprint()) for artifact in made.values())
     assert set(made) == set(FORMATS) - {"int4"}
     assert (
         "left out: int4: torchao has its 4 bits only on GPUs" in out
@@ -112,6 +113,17 @@ def test_replies_of_a_chat_model(run: Run) -> None:
     (gguf,) = export(run, "chat", ["gguf"], limit=6)
     assert _row(gguf)["agreement"] == 1 and _row(gguf)["same_tokens"] == 1
     assert _row(gguf)["loss"] == pytest.approx(gguf.metrics()["original"]["loss"])
+
+
+def test_an_aligned_model_by_the_bits_of_the_pretraining_text(run: Run) -> None:
+    stage = run.artifact("align/dpo")  # what a tuning of no steps would leave
+    shutil.copytree(run.artifact("finetune/chat").path, stage.path)
+    write_json(stage.path / MANIFEST, {**stage.manifest(), "stage": "align/dpo"})
+    (gguf,) = export(run, "dpo", ["gguf"], limit=4)
+    assert gguf.path == run.path / "export" / "align" / "dpo" / "gguf"
+    assert _row(gguf)["agreement"] == 1 and _row(gguf)["largest_difference"] == 0
+    assert 0 < _row(gguf)["bits_per_byte"] == gguf.metrics()["original"]["bits_per_byte"]
+    shutil.rmtree(run.path / "align")
 
 
 class _Scaled(Onnx):
