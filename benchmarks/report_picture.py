@@ -13,7 +13,7 @@ from tests.browser import NAMES, chromium, installed, visit
 
 PICTURE = ROOT / "docs" / "report.png"
 _WIDTH = 1200
-_POINTED_AT = 0.4
+_POINTED_AT = 0.3
 """Of the width of the first curve: where its numbers are shown."""
 
 

@@ -28,6 +28,12 @@ def _changed(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     write_json_lines(file, [change(row) for row in read_json_lines(file)])
 
 
+def _slower_and_worse(entry: dict[str, Any]) -> dict[str, Any]:
+    if "loss" not in entry:
+        return entry
+    return {**entry, "loss": entry["loss"] + 1, "seconds": 1.01 * entry["seconds"]}
+
+
 @pytest.fixture(scope="module")
 def runs(whole_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three runs: one of the whole chain; one that learned worse and is always right; one on other examples."""
@@ -35,7 +41,7 @@ def runs(whole_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     first, second, third = (place / name / "tiny" for name in ("first", "second", "third"))
     for copy in (first, second, third):
         shutil.copytree(whole_run / "tiny", copy)
-    _changed(second / "pretrain" / "log.jsonl", lambda e: {**e, "loss": e["loss"] + 1} if "loss" in e else e)
+    _changed(second / "pretrain" / "log.jsonl", _slower_and_worse)
     manifest = read_json(second / "pretrain" / "manifest.json")
     manifest["settings"]["pretrain"] |= {"learning_rate": 0.25, "prompts": [EVIL]}
     write_json(second / "pretrain" / "manifest.json", manifest)
@@ -115,7 +121,8 @@ def test_curves_lie_over_each_other_and_are_pointed_at_together(
     file: Path, runs: list[Path], browser: Browser
 ) -> None:
     log = [json.loads(line) for line in (runs[0] / "pretrain" / "log.jsonl").read_text().splitlines()]
-    last = [entry["loss"] for entry in log if "loss" in entry][-1]
+    losses = [entry["loss"] for entry in log if "loss" in entry]
+    last = losses[-1]
     with visit(browser, file.as_uri()) as seen:
         svg = seen.page.locator("#pretrain figure").filter(has_text="Training loss").locator("svg:visible")
         assert svg.locator("path[data-curve]").count() == 3
@@ -124,6 +131,13 @@ def test_curves_lie_over_each_other_and_are_pointed_at_together(
         svg.press("End")
         said = seen.page.locator("#tip").inner_text()
         assert f"first/tiny: {last:.5g}" in said and f"second/tiny: {last + 1:.5g}" in said
+        assert said.startswith(f"steps {len(losses)} · tokens ") and "seconds" not in said, "one was slower"
+        seen.page.locator("#pretrain .along").get_by_label("seconds").check()
+        svg = seen.page.locator("#pretrain figure").filter(has_text="Training loss").locator("svg:visible")
+        svg.focus()
+        svg.press("End")
+        said = seen.page.locator("#tip").inner_text()
+        assert f"second/tiny: {last + 1:.5g}" in said and f"first/tiny: {last:.5g} (seconds " in said
     with visit(browser, file.as_uri(), width=390, scheme="dark") as seen:
         seen.page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390

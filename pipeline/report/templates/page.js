@@ -76,7 +76,7 @@
       const near = series.flatMap(({ name }) => {
         const own = points.filter(other => other.name === name);
         const next = own.reduce((best, other) => Math.abs(other.x - here.x) < Math.abs(best.x - here.x) ? other : best, own[0] ?? here);
-        return Math.abs(next.x - here.x) < 4 && next.name === name ? [next] : [];
+        return Math.abs(next.x - here.x) < 6 && next.name === name ? [next] : [];
       });
       pointer.replaceChildren(
         draw("line", { x1: here.x, x2: here.x, y1: top, y2: bottom, stroke: "currentColor", opacity: 0.5 }),
@@ -84,8 +84,13 @@
       );
       const box = svg.getBoundingClientRect();
       const scale = box.width / svg.viewBox.baseVal.width;
-      const where = axes.map((axis, number) => `${axis} ${here.row[number]}`).join(" · ");
-      say([where, ...near.map(({ name, value }) => `${name}: ${value}`)], box.left + here.x * scale, box.top + here.y * scale);
+      // What is said first holds for all of them; a point that is elsewhere says where.
+      const shared = axes.map((axis, number) => number)
+        .filter(number => number === along || near.every(({ row }) => row[number] === here.row[number]));
+      const where = shared.map(number => `${axes[number]} ${here.row[number]}`).join(" · ");
+      const told = near.map(({ name, value, row }) =>
+        `${name}: ${value}${row[along] === here.row[along] ? "" : ` (${axes[along]} ${row[along]})`}`);
+      say([where, ...told], box.left + here.x * scale, box.top + here.y * scale);
     };
     const nearest = event => {
       const box = svg.getBoundingClientRect();
