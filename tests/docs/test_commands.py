@@ -7,14 +7,17 @@ the reader's own, a network, GPUs, a cluster or hours. Steps of the tutorials ar
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from docs.scripts.pages import ROOT, Command, anchors, codes, links, pages, parsed
+from docs.scripts.pages import ROOT, TUTORIALS, Command, anchors, codes, links, pages, parsed
 from pipeline.errors import GroundupError
+from pipeline.tasks import TASKS
 from tests.docs.documented import documented, read_command
 
 COMMANDS = list({str(command): command for command in documented()}.values())
@@ -26,11 +29,17 @@ PATH = re.compile(
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with a recipe of the reader's own, under the name that pages give it."""
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with a recipe of the reader's own, under the name that pages give it, and those of the tutorials."""
     shutil.copy(ROOT / "recipes" / "quickstart.py", tmp_path / "my.py")
+    for code in itertools.chain.from_iterable(map(codes, TUTORIALS.glob("*.md"))):
+        if code.file:
+            (tmp_path / code.file).write_text(code.text, "utf-8")
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    known = dict(TASKS)
+    yield tmp_path
+    TASKS.clear()  # a recipe of a tutorial has a task of its own
+    TASKS.update(known)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.place} {command}"[:100])

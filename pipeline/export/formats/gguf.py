@@ -121,14 +121,14 @@ class Gguf(Format):
             raise GroundupError(
                 str(directory / FILE), f"{head} cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
-        made.generation_config = transformers.GenerationConfig.from_pretrained(directory)
+        made.generation_config = transformers.GenerationConfig.from_pretrained(directory, **LOCAL)
         return made.eval()
 
     def tokenizer(self, directory: Path) -> Any:
         """As transformers reads it."""
         from pipeline.model.special_tokens import set_padding
 
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory, gguf_file=FILE)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(directory, gguf_file=FILE, **LOCAL)
         set_padding(tokenizer)
         tokenizer.padding_side = "right"
         return tokenizer
