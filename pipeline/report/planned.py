@@ -47,7 +47,8 @@ class Planned:
 def planned(run: Run) -> Planned | None:
     """The plan beside the measurements, of stages that are finished; None where no plan was made.
 
-    Tokens, seconds and memory are those of the log, the comparison from scratch included: of the trainings alone.
+    Tokens, seconds and memory are those of the log, the comparison from scratch included: of the trainings alone,
+    but that the memory of a process on a CPU is the most since it began, in earlier stages too.
 
     Raises:
         GroundupError: when a file is damaged.

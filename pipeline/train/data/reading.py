@@ -95,7 +95,12 @@ def _encoded(task: Task, train: list[Example], start: Start, seed: int, held: fl
     for setting, value in task.model_config(train).items():
         setattr(config, setting, value)
     new = sorted(set(tokenizer.get_vocab()) - before)
-    return Reading(len(train), held, lengths_of(task, train, tokenizer, config, seed), tuple(new))
+    lengths = lengths_of(task, train, tokenizer, config, seed)
+    if lengths is None:
+        raise GroundupError(
+            f"task '{task.name}'", "no example that was tried fits into --max-tokens", "raise it"
+        )
+    return Reading(len(train), held, lengths, tuple(new))
 
 
 def _own_bytes() -> float:
