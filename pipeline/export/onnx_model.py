@@ -17,6 +17,7 @@ from transformers.modeling_outputs import (
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from pipeline.errors import GroundupError, first_line
+from pipeline.export.formats.base import from_here
 from pipeline.model.published import load_config
 
 _BEFORE = "past_key_values."
@@ -60,7 +61,7 @@ class OnnxModel(PreTrainedModel, GenerationMixin):
             ) from error
         model = cls(load_config(str(file.parent)), session)
         if (file.parent / GENERATION_CONFIG_NAME).is_file():
-            model.generation_config = GenerationConfig.from_pretrained(file.parent)
+            model.generation_config = from_here(GenerationConfig, file.parent)
         return model
 
     @property

@@ -58,31 +58,32 @@ def make_space(run: Run, task: str, wish: Wish) -> None:
     check_name(model)
     stage = stage_named(run, task)
     check_finished(run, stage)
-    uploads = space_files(Facts(run, stage), wish.repo, model)
-    is_private = False
-    if not wish.dry_run:
-        check_permission(wish.repo, wish.public, "space")
-        is_private = _is_private(model)
-    to = Destination(wish.repo, wish.public, "space")
-    send(uploads, to, wish.dry_run, f"{run.recipe.name}: a page for {model}")
-    if is_private:
+    facts, to = Facts(run, stage), Destination(wish.repo, wish.public, "space")
+    message = f"{run.recipe.name}: a page for {model}"
+    if wish.dry_run:
+        send(space_files(facts, model, "main"), to, dry_run=True, message=message)
+        return
+    check_permission(wish.repo, wish.public, "space")
+    published = _published(model)
+    send(space_files(facts, model, published.sha), to, dry_run=False, message=message)
+    if published.private:
         print(f"{model} is private: give the Space a secret HF_TOKEN that may read it, in its settings")
 
 
-def space_files(facts: Facts, repo: str, model: str) -> Uploads:
+def space_files(facts: Facts, model: str, revision: str) -> Uploads:
     """``app.py``, what it is told, what it needs and the card.
 
     Args:
         facts: of the finished stage.
-        repo: the Space's name.
-        model: the published model's.
+        model: the published model's name.
+        revision: its commit; the page stays with it, whatever is pushed there later.
 
     Raises:
         GroundupError: for a model that there is no page for.
     """
     app, told = _page(facts)
     title = model.rpartition("/")[2]
-    settings = {"model": model, "title": title, **told}
+    settings = {"model": model, "revision": revision, "title": title, **told}
     needed = "".join(f"{name}=={version(name).partition('+')[0]}\n" for name in _NEEDED)
     return {
         CARD: space_card(title, model).encode(),
@@ -134,16 +135,16 @@ def _page(facts: Facts) -> tuple[str, dict[str, Any]]:
     raise GroundupError(f"task '{facts.task_name}'", "there is no page for it", "publish the model alone")
 
 
-def _is_private(model: str) -> bool:
-    """Whether the model, which has to be on the Hub, is private."""
+def _published(model: str) -> Any:
+    """What the Hub says of the model."""
 
-    def private() -> bool | None:
+    def info() -> Any:
         try:
-            return bool(HfApi().model_info(model).private)
+            return HfApi().model_info(model)
         except RepositoryNotFoundError:
             return None
 
-    found = asked(model, private, "read", KEPT)
+    found = asked(model, info, "read", KEPT)
     if found is None:
         raise GroundupError(
             model,

@@ -26,6 +26,26 @@ _NAMELESS = """() => [...document.querySelectorAll('input, textarea, select, but
         && !document.getElementById(e.getAttribute('aria-labelledby')))
     .map(e => e.outerHTML.slice(0, 200))"""
 """What a person could not be told the name of."""
+_PALE = """() => {
+    const bright = colour => colour.match(/[\\d.]+/g).slice(0, 3).map(n => n / 255)
+        .map(n => n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, n, i) => sum + n * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = e => {
+        for (; e; e = e.parentElement) {
+            const colour = getComputedStyle(e).backgroundColor;
+            if (!/, 0\\)$/.test(colour)) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const contrast = e => {
+        const [a, b] = [bright(getComputedStyle(e).color), bright(behind(e))];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    };
+    return [...document.querySelectorAll('button, label span, [data-testid=block-info] ~ div, h1, p, li, code')]
+        .filter(e => e.offsetParent && e.innerText.trim() && contrast(e) < 4.5)
+        .map(e => [contrast(e).toFixed(2), e.outerHTML.slice(0, 150)]);
+}"""
+"""Text whose contrast is less than WCAG 2.2 asks for (1.4.3)."""
 _FOCUSED = """() => { const e = document.activeElement; return [(e.innerText || '').trim(),
     [...(e.labels || [])].map(l => l.innerText).join(' ').trim()] }"""
 
@@ -101,6 +121,21 @@ def test_a_tab_by_the_keyboard_alone(
     said = _value(page.page, answer)
     assert "%(film)s" in said or tab != "Translation", "the placeholder is kept"
     assert "1 exchange remembered" in said or tab != "Chat"
+
+
+def test_a_tab_that_has_no_room_by_the_keyboard_alone(browser: Browser, address: str) -> None:
+    with visit(browser, address, 390) as found:
+        at = found.page
+        at.get_by_role("tab", name="Chat").wait_for()
+        assert not at.get_by_role("tab", name="Translation", exact=True).locator("visible=true").count()
+        for _ in range(20):
+            at.keyboard.press("Tab")
+            if at.evaluate("document.activeElement.closest('.overflow-menu') !== null"):
+                break
+        at.keyboard.press("Enter")
+        _press_until(at, "Translation")
+        at.keyboard.press("Enter")
+        _press_until(at, "Source")
 
 
 def test_next_tokens_by_the_keyboard_alone(page: Visit) -> None:
@@ -184,6 +219,8 @@ def test_every_tab_fits_and_everything_has_a_name(
                 button.click()
             assert at.evaluate("document.documentElement.scrollWidth") <= width, tab
             assert at.evaluate(_NAMELESS) == [], tab
+            at.mouse.move(1, 1)
+            assert at.evaluate(_PALE) == [], tab
         assert at.get_by_text("make finetune TASK=summarization").is_visible()
         assert found.outside == [] and found.errors == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import torch
 
 from pipeline.cli import main
 from pipeline.errors import GroundupError
+from pipeline.inference.chat import _answer
 from pipeline.inference.commands import Talk
 from pipeline.inference.next_token import likeliest
 from pipeline.inference.sampling import Sampling
@@ -189,6 +191,25 @@ def test_an_unknown_command_is_said_and_not_sent(
     assert sent == ["/usr is a directory", "Hello"]
     assert "unknown command '/sytem'; did you mean '/system'?" in said
     assert "/adapter NAME" in said and "heard with 9 tokens under 'Be brief.'" in said
+
+
+def test_in_a_terminal_an_answer_can_be_stopped_and_what_is_forgotten_is_said(
+    speaker: Speaker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    talk = Talk(speaker, Sampling(0, None, 4, None))
+    for number in range(6):
+        _answer(talk, f"Film {number}", interactive=True)
+    assert f"{talk.conversation.forgotten} older forgotten" in capsys.readouterr().out
+
+    def stopped(*_: object) -> Iterator[str]:
+        yield "Well"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(speaker, "reply", stopped)
+    _answer(talk, "Hello", interactive=True)
+    assert capsys.readouterr().out == "Well (stopped)\n"
+    with pytest.raises(KeyboardInterrupt):
+        _answer(talk, "Hello", interactive=False)
 
 
 @pytest.mark.parametrize(

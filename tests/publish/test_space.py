@@ -94,7 +94,8 @@ def test_a_space_is_pushed_in_private_and_shows_the_published_model(
     assert "user/films is private: give the Space a secret HF_TOKEN" in done.stdout
     space = hub.spaces["user/films"]
     assert set(space.files) == FILES and space.private and len(space.commits) == 2
-    assert space.files["settings.json"].content.startswith(b'{\n  "model": "user/films"')
+    told = json.loads(space.files["settings.json"].content)
+    assert (told["model"], told["revision"]) == ("user/films", hub.repositories["user/films"].commits[-1][0])
 
     again = groundup(*_arguments("space", run, tiny, *named), **environment)
     assert again.returncode == 0 and set(space.files) == FILES
@@ -148,7 +149,7 @@ def _app(run: Run, stage: str, place: Path) -> dict[str, Any]:
     """What the page of a stage defines, with the stage's own directory as the model."""
     model = str(run.artifact(stage).path)
     place.mkdir()
-    for name, content in space_files(Facts(run, stage), "user/a", "user/b").items():
+    for name, content in space_files(Facts(run, stage), "user/b", "main").items():
         assert isinstance(content, bytes)
         (place / name).write_bytes(content.replace(b'"user/b"', json.dumps(model).encode()))
     return runpy.run_path(str(place / "app.py"))
@@ -239,5 +240,5 @@ def test_a_task_without_a_page_is_refused(run: Run, monkeypatch: pytest.MonkeyPa
     shutil.copytree(run.path, copy.path)
     monkeypatch.setattr(TASKS["sentiment"], "pipeline_tag", "token-classification")
     with pytest.raises(GroundupError, match="there is no page for it"):
-        space_files(Facts(copy, "finetune/sentiment"), "user/a", "user/b")
+        space_files(Facts(copy, "finetune/sentiment"), "user/b", "main")
     assert [path.name for path in tmp_path.iterdir()] == [run.recipe.name]

@@ -11,7 +11,7 @@ import numpy as np
 import transformers
 
 from pipeline.errors import GroundupError, first_line
-from pipeline.export.formats.base import Format, refuse_head
+from pipeline.export.formats.base import Format, from_here, refuse_head
 from pipeline.export.original import WRITER
 
 if TYPE_CHECKING:
@@ -116,19 +116,19 @@ class Gguf(Format):
         """As transformers reads it, its weights in float32 again."""
         given = {"gguf_file": FILE, "dtype": "float32"}
         try:
-            made = getattr(transformers, head).from_pretrained(directory, **given, **_unsaid(directory))
+            made = from_here(getattr(transformers, head), directory, **given, **_unsaid(directory))
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise GroundupError(
                 str(directory / FILE), f"{head} cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
-        made.generation_config = transformers.GenerationConfig.from_pretrained(directory, **LOCAL)
+        made.generation_config = from_here(transformers.GenerationConfig, directory)
         return made.eval()
 
     def tokenizer(self, directory: Path) -> Any:
         """As transformers reads it."""
         from pipeline.model.special_tokens import set_padding
 
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory, gguf_file=FILE, **LOCAL)
+        tokenizer = from_here(transformers.AutoTokenizer, directory, gguf_file=FILE)
         set_padding(tokenizer)
         tokenizer.padding_side = "right"
         return tokenizer

@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 SETTINGS = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
-tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"])
-model = AutoModelForQuestionAnswering.from_pretrained(SETTINGS["model"]).eval()
+tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"])
+model = AutoModelForQuestionAnswering.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"]).eval()
 has_cls = tokenizer.cls_token_id in tokenizer("")["input_ids"]
 """Whether a token at the beginning stands for "no answer"; else the last one does."""
 NOTHING = "no answer in this text"

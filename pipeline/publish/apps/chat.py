@@ -11,8 +11,8 @@ import gradio as gr
 from transformers import AutoModelForCausalLM, AutoTokenizer, TextIteratorStreamer
 
 SETTINGS = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
-tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"])
-model = AutoModelForCausalLM.from_pretrained(SETTINGS["model"]).eval()
+tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"])
+model = AutoModelForCausalLM.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"]).eval()
 context = getattr(model.config, "max_position_embeddings", 1024)
 
 Messages = list[dict[str, str]]

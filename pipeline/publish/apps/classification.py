@@ -8,8 +8,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 SETTINGS = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
-tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"])
-model = AutoModelForSequenceClassification.from_pretrained(SETTINGS["model"]).eval()
+tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"])
+model = AutoModelForSequenceClassification.from_pretrained(
+    SETTINGS["model"], revision=SETTINGS["revision"]
+).eval()
 names = [model.config.id2label[number] for number in range(model.config.num_labels)]
 
 

@@ -11,8 +11,12 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 SETTINGS = json.loads((Path(__file__).parent / "settings.json").read_text("utf-8"))
 PROMPTS = SETTINGS["prompts"]
 reads = SETTINGS["reads"]
-tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"])
-model = (AutoModelForSeq2SeqLM if reads else AutoModelForCausalLM).from_pretrained(SETTINGS["model"]).eval()
+tokenizer = AutoTokenizer.from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"])
+model = (
+    (AutoModelForSeq2SeqLM if reads else AutoModelForCausalLM)
+    .from_pretrained(SETTINGS["model"], revision=SETTINGS["revision"])
+    .eval()
+)
 context = getattr(model.config, "max_position_embeddings", 1024)
 
 
