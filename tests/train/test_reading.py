@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from transformers import AutoConfig
@@ -69,7 +70,7 @@ def _start(tmp_path: Path, **changed: str | None) -> Start:
     return Start(str(tmp_path / "start"), model_config(Model(depth=1, width=64, context=64), 384), "a/model")
 
 
-def _summaries(tmp_path: Path, **settings: int) -> dict[str, Finetune]:
+def _summaries(tmp_path: Path, **settings: Any) -> dict[str, Finetune]:
     rows = "".join(json.dumps({"text": f"one {n}", "label": f"two {n}"}) + "\n" for n in range(20))
     (tmp_path / "rows.jsonl").write_text(rows)
     return {"translation": Finetune(data=str(tmp_path / "rows.jsonl"), text_column="text", **settings)}
