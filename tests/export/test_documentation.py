@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from pipeline.export.export import export
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from tests.command_line import ROOT
+
+pytestmark = pytest.mark.skipif(find_spec("torchao") is None, reason="int8 needs make setup-torchao")
 
 CODE = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "exporting.md").read_text("utf-8"), re.DOTALL)
 _NOWHERE = "import sys\nsys.modules['pipeline'] = None\n"

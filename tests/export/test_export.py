@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from pipeline.export.formats.gguf import Gguf
 from pipeline.export.formats.onnx import Onnx
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
+
+pytestmark = pytest.mark.skipif(find_spec("torchao") is None, reason="int8 needs make setup-torchao")
 
 Capsys = pytest.CaptureFixture[str]
 

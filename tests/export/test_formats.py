@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pipeline.recipe import Model, Tokenizer
 from pipeline.tokenizer.train import train_tokenizer
 from tests.tasks.bases import publish
 
+_TORCHAO = pytest.mark.skipif(find_spec("torchao") is None, reason="int8 needs make setup-torchao")
 TEXTS = [
     "The film in the harbour was dull, and stayed 1234 minutes.",
     "It's what we'll do:\n\n  the café, 20 km north.",
@@ -121,6 +123,7 @@ def test_onnx_takes_any_batch_and_length_and_what_was_read_before(family: str, t
         assert model.generate(**options).tolist() == original.model.generate(**options).tolist()
 
 
+@_TORCHAO
 def test_a_model_without_linear_layers_is_not_quantised(tmp_path: Path) -> None:
     original = writer("gpt2", tmp_path / "model")
     for name in ("int8", "nf4"):
@@ -128,7 +131,7 @@ def test_a_model_without_linear_layers_is_not_quantised(tmp_path: Path) -> None:
             FORMATS[name].refuse(original)
 
 
-@pytest.mark.parametrize("name", ["int8", "nf4"])
+@pytest.mark.parametrize("name", [pytest.param("int8", marks=_TORCHAO), "nf4"])
 def test_fewer_bits_come_back_from_files_as_they_were(name: str, tmp_path: Path) -> None:
     original = writer("qwen3", tmp_path / "model")
     original.model.config.decision_thresholds = [0.25, 0.5]
@@ -159,6 +162,7 @@ def test_a_bidirectional_classifier_with_its_two_kinds_of_tokens(tmp_path: Path)
     assert graph.config.decision_thresholds == [0.1, 0.2, 0.3]
 
 
+@_TORCHAO
 def test_an_encoder_decoder_goes_to_fewer_bits_alone(tmp_path: Path) -> None:
     start = publish("t5", tmp_path / "t5")
     model = load_model(start, "AutoModelForSeq2SeqLM").eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from pipeline.recipe import Finetune, Model, Pretrain, Recipe
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from tests.tasks.bases import BAD, GOOD, publish, sentence, write_rows
+
+pytestmark = pytest.mark.skipif(find_spec("torchao") is None, reason="int8 needs make setup-torchao")
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,8 @@ class Format(ABC):
     """Patterns of the files that hold the weights."""
     packages: ClassVar[Mapping[str, str]] = {}
     """Distributions that it is written and read with, by the name of the module."""
+    setup: ClassVar[str] = "setup"
+    """What ``make`` installs these by."""
     exact: bool = False
     """Whether every logit has to be the original's, but for rounding."""
     runs_here: ClassVar[bool] = True
@@ -39,7 +41,7 @@ class Format(ABC):
             raise GroundupError(
                 self.name,
                 f"{', '.join(self.packages[name] for name in missing)} is not installed",
-                "run make setup, or pip install 'groundup[export]'",
+                f"run make {self.setup}",
             )
         self.check(original)
 

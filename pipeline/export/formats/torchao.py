@@ -25,6 +25,7 @@ class TorchAo(Format):
     """Linear layers in fewer bits; embeddings, the output layer, heads and norms stay as they are."""
 
     packages: ClassVar[Mapping[str, str]] = {"torchao": "torchao"}
+    setup = "setup-torchao"
 
     @abstractmethod
     def loading(self) -> dict[str, Any]:
