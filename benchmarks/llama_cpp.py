@@ -9,6 +9,7 @@ Small models of every family that GGUF is written of, with random weights, are a
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,8 @@ def compiled(source: Path, place: Path) -> Path:
     include = [f"-I{source / 'include'}", f"-I{source / 'ggml' / 'include'}"]
     linked = [f"-L{libraries}", "-lllama", "-lggml", "-lggml-base", f"-Wl,-rpath,{libraries.absolute()}"]
     code = ROOT / "benchmarks" / "llama_cpp.cpp"
-    subprocess.run(["g++", "-O1", code, *include, *linked, "-o", program], check=True)
+    compiler = shutil.which("g++") or "/usr/bin/g++"
+    subprocess.run([compiler, "-O1", code, *include, *linked, "-o", program], check=True)
     return program
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import transformers
+from transformers.utils import GENERATION_CONFIG_NAME
 
+from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
 from pipeline.export.formats.base import Format, refuse_head
 from pipeline.export.original import WRITER
@@ -121,14 +123,17 @@ class Gguf(Format):
             raise GroundupError(
                 str(directory / FILE), f"{head} cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
-        made.generation_config = transformers.GenerationConfig.from_pretrained(directory)
+        made.generation_config = transformers.GenerationConfig.from_dict(
+            read_json(directory / GENERATION_CONFIG_NAME)
+        )
         return made.eval()
 
     def tokenizer(self, directory: Path) -> Any:
         """As transformers reads it."""
         from pipeline.model.special_tokens import set_padding
 
-        tokenizer = transformers.AutoTokenizer.from_pretrained(directory, gguf_file=FILE)
+        loader = transformers.AutoTokenizer
+        tokenizer = loader.from_pretrained(directory, gguf_file=FILE)
         set_padding(tokenizer)
         tokenizer.padding_side = "right"
         return tokenizer
