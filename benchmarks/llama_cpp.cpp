@@ -19,6 +19,7 @@ int main(int, char ** arguments) {
     const llama_vocab * vocabulary = llama_model_get_vocab(model);
     llama_context_params settings = llama_context_default_params();
     settings.n_ctx = llama_model_n_ctx_train(model);
+    settings.n_threads = settings.n_threads_batch = 1;  // more wait for each other busily
     settings.type_k = settings.type_v = GGML_TYPE_F32;
     settings.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
     std::string text;

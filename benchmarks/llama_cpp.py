@@ -36,7 +36,8 @@ def compiled(source: Path, place: Path) -> Path:
     include = [f"-I{source / 'include'}", f"-I{source / 'ggml' / 'include'}"]
     linked = [f"-L{libraries}", "-lllama", "-lggml", "-lggml-base", f"-Wl,-rpath,{libraries.absolute()}"]
     code = ROOT / "benchmarks" / "llama_cpp.cpp"
-    subprocess.run([shutil.which("g++") or "g++", "-O1", code, *include, *linked, "-o", program], check=True)
+    compiler = shutil.which("g++") or "/usr/bin/g++"
+    subprocess.run([compiler, "-O1", code, *include, *linked, "-o", program], check=True)
     return program
 
 

@@ -16,8 +16,8 @@ from transformers.modeling_outputs import (
 )
 from transformers.utils import GENERATION_CONFIG_NAME
 
+from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
-from pipeline.export.formats.base import from_here
 from pipeline.model.published import load_config
 
 _BEFORE = "past_key_values."
@@ -60,8 +60,9 @@ class OnnxModel(PreTrainedModel, GenerationMixin):
                 str(file), f"ONNX Runtime cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
         model = cls(load_config(str(file.parent)), session)
-        if (file.parent / GENERATION_CONFIG_NAME).is_file():
-            model.generation_config = from_here(GenerationConfig, file.parent)
+        settings = file.parent / GENERATION_CONFIG_NAME
+        if settings.is_file():
+            model.generation_config = GenerationConfig.from_dict(read_json(settings))
         return model
 
     @property

@@ -188,18 +188,20 @@ def _rule(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> str:
     return rule_of(tokenizer, described, texts)
 
 
+def _byte_level(texts: Sequence[str], use_regex: bool) -> PreTrainedTokenizerFast:
+    backend = backends.Tokenizer(backends.models.BPE())
+    backend.pre_tokenizer = backends.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
+    backend.decoder = backends.decoders.ByteLevel()
+    backend.train_from_iterator(texts, backends.trainers.BpeTrainer(vocab_size=400, show_progress=False))
+    return PreTrainedTokenizerFast(tokenizer_object=backend)
+
+
 def test_the_rule_of_cutting_words_is_found_by_held_out_text() -> None:
     years = [f"In {year} there were {year * 7} films." for year in range(1900, 2000)] * 5
-    grouped = train_tokenizer(years, Tokenizer(digits="groups"), 400, 64)
-    together = train_tokenizer(years, Tokenizer(digits="together"), 400, 64)
-    assert _rule(grouped, years) == "llama-bpe"
+    assert _rule(train_tokenizer(years, Tokenizer(digits="groups"), 400, 64), years) == "llama-bpe"
+    assert _rule(_byte_level(years, use_regex=True), years) == "gpt-2"
     with pytest.raises(GroundupError, match="rules cuts text as this tokenizer does"):
-        _rule(together, years)
-    backend = backends.Tokenizer(backends.models.BPE())
-    backend.pre_tokenizer = backends.pre_tokenizers.ByteLevel(add_prefix_space=False)  # GPT-2's own
-    backend.decoder = backends.decoders.ByteLevel()
-    backend.train_from_iterator(years, backends.trainers.BpeTrainer(vocab_size=400, show_progress=False))
-    assert _rule(PreTrainedTokenizerFast(tokenizer_object=backend), years) == "gpt-2"
+        _rule(_byte_level(years, use_regex=False), years)
 
 
 def test_gguf_refuses_what_it_cannot_say(tmp_path: Path) -> None:

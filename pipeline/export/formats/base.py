@@ -96,8 +96,3 @@ def refuse_head(name: str, original: Original, heads: Sequence[str]) -> None:
             f"{original.stage} is an {original.head}, and {name} is written here of {', '.join(heads)}",
             "use another format, such as int8",
         )
-
-
-def from_here(kind: Any, directory: Path, **given: Any) -> Any:
-    """What a class of transformers reads from a directory, which is never taken for a name on the Hub."""
-    return kind.from_pretrained(directory, local_files_only=True, **given)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import transformers
+from transformers.utils import GENERATION_CONFIG_NAME
 
+from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
-from pipeline.export.formats.base import Format, from_here, refuse_head
+from pipeline.export.formats.base import Format, refuse_head
 from pipeline.export.original import WRITER
 
 if TYPE_CHECKING:
@@ -116,19 +118,22 @@ class Gguf(Format):
         """As transformers reads it, its weights in float32 again."""
         given = {"gguf_file": FILE, "dtype": "float32"}
         try:
-            made = from_here(getattr(transformers, head), directory, **given, **_unsaid(directory))
+            made = getattr(transformers, head).from_pretrained(directory, **given, **_unsaid(directory))
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise GroundupError(
                 str(directory / FILE), f"{head} cannot load it ({first_line(error)[:200]})", "export it again"
             ) from error
-        made.generation_config = from_here(transformers.GenerationConfig, directory)
+        made.generation_config = transformers.GenerationConfig.from_dict(
+            read_json(directory / GENERATION_CONFIG_NAME)
+        )
         return made.eval()
 
     def tokenizer(self, directory: Path) -> Any:
         """As transformers reads it."""
         from pipeline.model.special_tokens import set_padding
 
-        tokenizer = from_here(transformers.AutoTokenizer, directory, gguf_file=FILE)
+        loader = transformers.AutoTokenizer
+        tokenizer = loader.from_pretrained(directory, gguf_file=FILE)
         set_padding(tokenizer)
         tokenizer.padding_side = "right"
         return tokenizer
