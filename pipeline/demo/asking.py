@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from pipeline.demo.explaining import why_button
 from pipeline.demo.saying import ALONE, note, noted
 from pipeline.demo.shelf import Shelf
 from pipeline.inference.finished import Finished
@@ -50,6 +51,7 @@ def ask_tab(shelf: Shelf, name: str, task: Task) -> None:
     work, all_outputs = noted(answer, len(outputs)), [*outputs, problem]
     for ask in [button.click, *(field.submit for field in inputs if isinstance(field, gr.Textbox))]:
         ask(work, inputs, all_outputs, **ALONE)
+    why_button(shelf, name, task, inputs)
 
 
 def _input(field: str, ask: Ask) -> Any:

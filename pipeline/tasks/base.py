@@ -76,7 +76,9 @@ def checked(name: str, asks: Mapping[str, Ask], texts: Mapping[str, str]) -> dic
             raise GroundupError(f"--{key}", f"the task '{name}' reads no {key}", f"it takes {names}")
     for key, ask in asks.items():
         if key not in given and not ask.optional:
-            raise GroundupError(f"task '{name}'", f"it reads a {key}, and none is given", f"give --{key}")
+            raise GroundupError(
+                f"task '{name}'", f"it reads a {key}, and none is given", f"write one (--{key})"
+            )
     return given
 
 

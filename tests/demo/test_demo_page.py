@@ -135,7 +135,7 @@ def test_a_tab_that_has_no_room_by_the_keyboard_alone(browser: Browser, address:
         at.keyboard.press("Enter")
         _press_until(at, "Translation")
         at.keyboard.press("Enter")
-        _press_until(at, "Source")
+        _press_until(at, "Text")
 
 
 def test_next_tokens_by_the_keyboard_alone(page: Visit) -> None:
@@ -199,10 +199,24 @@ def test_an_answer_can_be_stopped_and_another_follows(page: Visit) -> None:
     at.get_by_role("button", name="Add the chosen token").wait_for()
 
 
+def test_an_explanation_says_how_far_it_can_be_believed(page: Visit) -> None:
+    at = page.page
+    _open(at, "Sentiment")
+    at.get_by_label("Text").locator("visible=true").fill(f"A warm film {EVIL}")
+    at.get_by_role("button", name="Why did it say that?").locator("visible=true").click()
+    told = _value(at, "How far the colours can be believed")
+    assert "random order" in told.lower() and "Explained: the class" in told and "deletion" in told
+    assert "integrated-gradients: '" in told and "completeness gap" in told
+    assert EVIL in at.locator(".textfield").locator("visible=true").first.inner_text()
+
+
 def test_empty_inputs_are_told(page: Visit) -> None:
     _open(page.page, "Sentiment")
     page.page.get_by_role("button", name="Classify").click()
-    assert _value(page.page, "Note") == "the text: it is empty; write something there"
+    assert (
+        _value(page.page, "Note")
+        == "task 'sentiment': it reads a text, and none is given; write one (--text)"
+    )
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -122,7 +122,10 @@ def test_held_out_examples_become_an_artefact(
             ("--task", "sentiment", "--text", "A film.", "--pair", "Another."),
             "the task 'sentiment' reads no pair",
         ),
-        (("--task", "qa", "--question", "Who?"), "it reads a context, and none is given; give --context"),
+        (
+            ("--task", "qa", "--question", "Who?"),
+            "it reads a context, and none is given; write one (--context)",
+        ),
         (("--task", "sentiment", "--text", "A film.", "--target", "positve"), "did you mean 'positive'?"),
         (("--task", "qa", "--question", "Who?", "--context", "It.", "--target", "she"), "no such words"),
         (("--task", "chat", "--text", "Hello", "--target", "Yes", "--token", "99"), "name one of these"),
