@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # beside others, one for each core; rea
     os.environ["OMP_NUM_THREADS"] = "1"
 # As the command line does in a process of its own; read when transformers is first imported.
 os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _absl_writes_to_stderr() -> None:
+    """Not to what pytest captures with as absl is imported: whoever configures logging would close that with it."""
+    from absl import logging
+
+    logging.get_absl_handler().python_handler.stream = sys.__stderr__
 
 
 @pytest.fixture(scope="session")
