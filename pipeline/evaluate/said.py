@@ -134,7 +134,8 @@ def said_in_words(
 
 def _prompted(prompt: Sequence[int], written: Sequence[int], tokenizer: Any, form: int) -> Reading:
     text, spans = decoded(prompt, tokenizer)
-    special, last = set(tokenizer.all_special_ids), len(prompt) - form
+    special = {*tokenizer.all_special_ids} - {tokenizer.unk_token_id}  # an unknown word is a word of the text
+    last = len(prompt) - form
     places = [
         None if i in special or number >= last or start >= end else Place(PROMPT, start, end)
         for number, (i, (start, end)) in enumerate(zip(prompt, spans, strict=True))

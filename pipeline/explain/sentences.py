@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pipeline.explain.explanation import Attribution, Explanation
 
+_HALF = 0.5
+"""Where half of the orders do as well, a method is no better than chance; below, it may be."""
 _MUCH = 0.05
 """Share that the sum of the scores may miss before more steps are advised."""
 
@@ -15,7 +17,12 @@ def headlines(explanation: Explanation) -> list[str]:
 
 def doubtful_first(explanation: Explanation) -> list[Attribution]:
     """The methods by how they do against chance, the worst first."""
-    return sorted(explanation.attributions, key=lambda one: len(one.faithfulness.better_by))
+
+    def place(one: Attribution) -> tuple[int, float]:
+        found = one.faithfulness
+        return len(found.better_by), -max(found.p_deletion, found.p_insertion)
+
+    return sorted(explanation.attributions, key=place)
 
 
 def headline(one: Attribution, explanation: Explanation) -> str:
@@ -27,8 +34,9 @@ def headline(one: Attribution, explanation: Explanation) -> str:
         f"insertion {found.insertion.area:.3f} (p = {found.p_insertion:.2f}), random {spread}"
     )
     if not found.better_by:
+        than = "NO BETTER" if max(found.p_deletion, found.p_insertion) >= _HALF else "NOT SURELY BETTER"
         return (
-            f"{one.method} is NO BETTER THAN A RANDOM ORDER of the tokens here ({told}): "
+            f"{one.method} is {than} THAN A RANDOM ORDER of the tokens here ({told}): "
             "do not take its colours for reasons."
         )
     if len(found.better_by) == 1:

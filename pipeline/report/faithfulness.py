@@ -51,7 +51,8 @@ def _verdict(name: str, against: Metrics) -> str:
     ends = ", ".join(f"{area} {one['low']:+.3f} to {one['high']:+.3f}" for area, one in against.items())
     told = f"95 % of the difference: {ends}"
     if not better:
-        return f"{name} is NO BETTER THAN A RANDOM ORDER of the tokens ({told})."
+        than = "NOT SURELY BETTER" if _seems_better(against) else "NO BETTER"
+        return f"{name} is {than} THAN A RANDOM ORDER of the tokens ({told})."
     if len(better) < len(AREAS):
         return f"{name} is better than a random order of the tokens by {better[0]} alone ({told})."
     return f"{name} is better than a random order of the tokens, by deletion and by insertion ({told})."
@@ -60,6 +61,12 @@ def _verdict(name: str, against: Metrics) -> str:
 def _better(against: Metrics) -> list[str]:
     """The areas that are surely better than those of random orders."""
     return [area for area in AREAS if _is_better(area, against[area])]
+
+
+def _seems_better(against: Metrics) -> bool:
+    """Whether the middle of both intervals is on the better side."""
+    middles = {area: sum(against[area][end] for end in ("low", "high")) for area in AREAS}
+    return all(_is_better(area, {"low": middle, "high": middle}) for area, middle in middles.items())
 
 
 def _is_better(area: str, ends: Mapping[str, float]) -> bool:

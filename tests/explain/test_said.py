@@ -186,3 +186,14 @@ def test_a_model_with_an_adapter_is_explained(tmp_path: Path) -> None:
     assert [one.method for one in worn.attributions] == [one.method for one in plain.attributions]
     for one, other in zip(worn.attributions, plain.attributions, strict=True):
         assert one.scores == pytest.approx(other.scores, abs=1e-4), "an adapter that has learnt nothing"
+
+
+def test_unknown_words_of_a_prompt_are_words_too(tmp_path: Path) -> None:
+    settings = Finetune(max_tokens=32, max_new_tokens=4)
+    task, model, tokenizer = _loaded("answering", "gpt2", tmp_path, settings)
+    texts = {"context": "the plot was dull", "question": "was the unheard film dull"}
+    said = _said(task, model, tokenizer, texts, Wanted("fine"))
+    read = _read(said)
+    assert read[:4] == ["the", "plot", "was", "dull"] and "[UNK]" in read
+    assert said.answer == "fine" and len(said.movable) == len(read)
+    assert "Answer" not in " ".join(read), "the cue belongs to the task"
