@@ -28,6 +28,11 @@ def _changed(file: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     write_json_lines(file, [change(row) for row in read_json_lines(file)])
 
 
+def _steady(entry: dict[str, Any]) -> dict[str, Any]:
+    """As on a machine where a step takes a second."""
+    return {**entry, "seconds": float(entry["step"])} if "seconds" in entry else entry
+
+
 def _slower_and_worse(entry: dict[str, Any]) -> dict[str, Any]:
     if "loss" not in entry:
         return entry
@@ -41,6 +46,7 @@ def runs(whole_run: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path
     first, second, third = (place / name / "tiny" for name in ("first", "second", "third"))
     for copy in (first, second, third):
         shutil.copytree(whole_run / "tiny", copy)
+        _changed(copy / "pretrain" / "log.jsonl", _steady)
     _changed(second / "pretrain" / "log.jsonl", _slower_and_worse)
     manifest = read_json(second / "pretrain" / "manifest.json")
     manifest["settings"]["pretrain"] |= {"learning_rate": 0.25, "prompts": [EVIL]}

@@ -173,7 +173,9 @@ def test_beams_are_the_library_s_own_and_no_batch_changes_them(model: Any, token
     assert together == continuations(model, tokenizer, prompts, 4, 1)
     for prompt, said in zip(prompts, together, strict=True):
         own = model.generate(input_ids=torch.tensor([prompt]), num_beams=3, max_new_tokens=4, do_sample=False)
-        assert said == Continuation(tokenizer.decode(own[0, len(prompt) :]).strip(), ended=False)
+        written = own[0, len(prompt) :]
+        text = tokenizer.decode(written).strip()
+        assert said == Continuation(text, ended=False, ids=tuple(written.tolist()))
 
 
 @pytest.mark.parametrize("name", ["translation", "chat"])

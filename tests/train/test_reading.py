@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from transformers import AutoConfig
@@ -70,10 +69,12 @@ def _start(tmp_path: Path, **changed: str | None) -> Start:
     return Start(str(tmp_path / "start"), model_config(Model(depth=1, width=64, context=64), 384), "a/model")
 
 
-def _summaries(tmp_path: Path, **settings: Any) -> dict[str, Finetune]:
+def _summaries(tmp_path: Path, max_tokens: int = 64) -> dict[str, Finetune]:
     rows = "".join(json.dumps({"text": f"one {n}", "label": f"two {n}"}) + "\n" for n in range(20))
     (tmp_path / "rows.jsonl").write_text(rows)
-    return {"translation": Finetune(data=str(tmp_path / "rows.jsonl"), text_column="text", **settings)}
+    return {
+        "translation": Finetune(data=str(tmp_path / "rows.jsonl"), text_column="text", max_tokens=max_tokens)
+    }
 
 
 def test_lengths_and_new_tokens_are_told(tmp_path: Path) -> None:
@@ -94,16 +95,16 @@ def test_tokens_that_a_published_model_does_not_know_are_named(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("changed", "settings", "words"),
+    ("changed", "max_tokens", "words"),
     [
-        ({"eos_token": None}, {}, "a/model: its tokenizer has no end of text"),
-        ({}, {"max_tokens": 4}, "task 'translation': no example that was tried fits into --max-tokens"),
+        ({"eos_token": None}, 64, "a/model: its tokenizer has no end of text"),
+        ({}, 4, "task 'translation': no example that was tried fits into --max-tokens"),
     ],
 )
 def test_what_the_training_could_not_do_is_refused(
-    tmp_path: Path, changed: dict[str, str | None], settings: dict[str, int], words: str
+    tmp_path: Path, changed: dict[str, str | None], max_tokens: int, words: str
 ) -> None:
-    tasks, start = _summaries(tmp_path, **settings), _start(tmp_path, **changed)
+    tasks, start = _summaries(tmp_path, max_tokens), _start(tmp_path, **changed)
     found = read_all_apart(tasks, 0.1, 0, {"translation": start})["translation"]
     assert isinstance(found, GroundupError) and words in str(found)
 
