@@ -33,7 +33,10 @@ def why_button(shelf: Shelf, name: str, task: Task, inputs: list[Any]) -> None:
     told = gr.Textbox(
         label="How far the colours can be believed", interactive=False, visible=False, max_lines=20
     )
-    drawn = [gr.HighlightedText(label=f"By {method}", visible=False) for method in _METHODS]
+    drawn = [
+        gr.HighlightedText(label=f"By {method}: red for it, blue against", visible=False)
+        for method in _METHODS
+    ]
 
     def explained(*given: str | None) -> Iterator[list[Any]]:
         texts = dict(zip(task.asks, (text or "" for text in given), strict=True))
