@@ -6,7 +6,6 @@ run as an artefact with a manifest.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ from pipeline.export.check import TOLERANCE, Compared, Loaded, compare, refuse_w
 from pipeline.export.formats import Format, formats_named
 from pipeline.export.held_out import HeldOut, held_out
 from pipeline.export.original import Original, opened, weights_size
-from pipeline.processes import on_main, say, world_size
-from pipeline.provenance import provenance
+from pipeline.inference.aside import Rows, make_aside
+from pipeline.processes import on_main, say
 from pipeline.settings import fingerprint
 
 if TYPE_CHECKING:
@@ -84,22 +83,9 @@ def _made(run: Run, original: Original, made: Format, on: HeldOut, limit: int) -
     if out.is_complete(mark):
         say(f"{place_of(stage)}/{made.name}: done before, nothing to do ({out.path})")
         return out
-    with out.locked():
-        began, started = provenance(), time.monotonic()
+
+    def work() -> Rows:
         say(f"{place_of(stage)}/{made.name}: written, and compared with the original")
-        manifest = {
-            "stage": f"{place_of(stage)}/{made.name}",
-            "recipe": run.recipe.name,
-            "fingerprint": mark,
-            "seed": run.artifact(stage).manifest()["seed"],
-            "settings": {EXPORT: {"format": made.name, "limit": limit, "tolerance": _tolerance(made)}},
-            "data": [],
-            "inputs": inputs,
-            "processes": world_size(),
-            **began,
-            "versions": {**began["versions"], **made.versions()},
-        }
-        out.begin(manifest)
         with out.writing() as beside:
             made.write(original, beside, on.texts(original.tokenizer))
             read = _read(original, made, beside)
@@ -111,8 +97,18 @@ def _made(run: Run, original: Original, made: Format, on: HeldOut, limit: int) -
             out.path / DETAILS,
             {made.name: {"metric": on.metric, "unit": on.unit, "entries": len(on.entries)}},
         )
-        timings = {"timings": {"seconds": round(time.monotonic() - started, 1)}}
-        out.finish({**manifest, **timings}, _rows(original, made, compared, on, size))
+        return _rows(original, made, compared, on, size)
+
+    facts = {
+        "stage": f"{place_of(stage)}/{made.name}",
+        "recipe": run.recipe.name,
+        "fingerprint": mark,
+        "seed": run.artifact(stage).manifest()["seed"],
+        "settings": {EXPORT: {"format": made.name, "limit": limit, "tolerance": _tolerance(made)}},
+        "data": [],
+        "inputs": inputs,
+    }
+    make_aside(out, facts, work, made.versions())
     say(f"→ {out.path}")
     return out
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import random
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,9 @@ from pipeline.artifacts import (
 )
 from pipeline.errors import GroundupError
 from pipeline.explain.asked import AREAS, RANDOM, Asked
+from pipeline.inference.aside import Rows, make_aside
 from pipeline.inference.finished import finished, finished_artifact, stock_model
-from pipeline.processes import on_main, say, world_size
-from pipeline.provenance import provenance
+from pipeline.processes import on_main, say
 from pipeline.recipe import ALIGNED, Finetune
 from pipeline.settings import fingerprint, from_settings
 
@@ -127,28 +126,26 @@ def _measure(run: Run, task: str, count: int, wanted: Wanted, asked: Asked) -> A
         return out
     subject = subject_of(run, task)
     examples = _held_out(made, count)
-    with out.locked():
-        began, started = provenance(), time.monotonic()
+
+    def work() -> Rows:
         say(f"{task}: {len(examples)} held-out examples are explained")
-        manifest = {
-            "stage": f"{EXPLAIN}/{task}",
-            "recipe": run.recipe.name,
-            "fingerprint": mark,
-            "seed": made["seed"],
-            "settings": {"explain": settings, "finetune": made["settings"]["finetune"]},
-            "data": made["data"],
-            "inputs": {str(made["stage"]): measured.fingerprint()},
-            "processes": world_size(),
-            **began,
-        }
-        out.begin(manifest)
         found = _explained(subject, examples, wanted, asked)
         groups = [example.group for example, _ in found]
         rows, details = judged([explanation for _, explanation in found], groups, made["seed"])
         write_json(out.path / DETAILS, details)
         write_json_lines(out.path / PREDICTIONS, (_line(e, explanation) for e, explanation in found))
-        timings = {"timings": {"seconds": round(time.monotonic() - started, 1)}}
-        out.finish({**manifest, **timings}, rows)
+        return rows
+
+    facts = {
+        "stage": f"{EXPLAIN}/{task}",
+        "recipe": run.recipe.name,
+        "fingerprint": mark,
+        "seed": made["seed"],
+        "settings": {"explain": settings, "finetune": made["settings"]["finetune"]},
+        "data": made["data"],
+        "inputs": {str(made["stage"]): measured.fingerprint()},
+    }
+    make_aside(out, facts, work)
     say(f"→ {out.path}")
     return out
 

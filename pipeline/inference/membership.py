@@ -5,15 +5,14 @@ What is found is no stage, as with lm-eval: it measures the model that is there,
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.artifacts import DETAILS, MEMBERSHIP, Artifact, write_json
 from pipeline.errors import GroundupError
+from pipeline.inference.aside import Rows, make_aside
 from pipeline.inference.finished import finished, finished_artifact
-from pipeline.processes import on_main, say, world_size
-from pipeline.provenance import provenance
+from pipeline.processes import on_main, say
 from pipeline.recipe import Finetune, Watch
 from pipeline.settings import as_settings, fingerprint, from_settings
 
@@ -47,27 +46,24 @@ def _measure(run: Run, task: str) -> Artifact:
     if out.is_complete(mark):
         return out
     start = _start(run, made, measured)
-    with out.locked():
-        began, started = provenance(), time.monotonic()
+
+    def work() -> Rows:
         say(f"{stage}: membership inference, on the model and on what it started from")
-        manifest = {
-            "stage": f"{MEMBERSHIP}/{stage}",
-            "recipe": run.recipe.name,
-            "fingerprint": mark,
-            "seed": made["seed"],
-            "settings": as_settings({"finetune": made["settings"]["finetune"]}),
-            "data": made["data"],
-            "inputs": {stage: measured.fingerprint()},
-            "processes": world_size(),
-            **began,
-        }
-        out.begin(manifest)
         found, count = _attacks(run, task, made, start, out)
         intervals = {name: {"intervals": _ends(one)} for name, one in found.items()}
         write_json(out.path / DETAILS, intervals)
-        timings = {"timings": {"seconds": round(time.monotonic() - started, 1)}}
-        rows = {name: {**one.values, "examples": count} for name, one in found.items()}
-        out.finish({**manifest, **timings}, rows)
+        return {name: {**one.values, "examples": count} for name, one in found.items()}
+
+    facts = {
+        "stage": f"{MEMBERSHIP}/{stage}",
+        "recipe": run.recipe.name,
+        "fingerprint": mark,
+        "seed": made["seed"],
+        "settings": as_settings({"finetune": made["settings"]["finetune"]}),
+        "data": made["data"],
+        "inputs": {stage: measured.fingerprint()},
+    }
+    make_aside(out, facts, work)
     return out
 
 

@@ -63,6 +63,22 @@ def check_visible(repo: str, private: bool, public: bool) -> None:
         )
 
 
+def repository(repo: str, kind: Kind, right: str) -> Any:
+    """What the Hub says of a repository; None where there is none that the token may see.
+
+    Raises:
+        GroundupError: when it cannot be asked.
+    """
+
+    def info() -> Any:
+        try:
+            return HfApi().repo_info(repo, repo_type=kind)
+        except RepositoryNotFoundError:
+            return None
+
+    return asked(repo, info, right, KEPT)
+
+
 def check_permission(repo: str, public: bool, kind: Kind = "model") -> None:
     """Refuse a push that the Hub would refuse, without changing anything there.
 
@@ -79,18 +95,12 @@ def check_permission(repo: str, public: bool, kind: Kind = "model") -> None:
     api = HfApi()
     who = asked(repo, api.whoami, WRITE, KEPT)
 
-    def private() -> bool | None:
-        try:
-            return bool(api.repo_info(repo, repo_type=kind).private)
-        except RepositoryNotFoundError:
-            return None
-
-    found = asked(repo, private, WRITE, KEPT)
+    found = repository(repo, kind, WRITE)
     if found is None:
         _check_namespace(repo, who)
         return
     asked(repo, lambda: api.auth_check(repo, repo_type=kind, write=True), WRITE, KEPT)
-    check_visible(repo, found, public)
+    check_visible(repo, bool(found.private), public)
 
 
 def check_metadata(repo: str, language: str) -> None:

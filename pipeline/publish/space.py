@@ -8,17 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, SpaceCard, SpaceCardData
+from huggingface_hub import SpaceCard, SpaceCardData
 from huggingface_hub.constants import ENDPOINT
-from huggingface_hub.errors import RepositoryNotFoundError
 
 from pipeline.errors import GroundupError
 from pipeline.evaluate.squad import LONGEST_ANSWER
-from pipeline.hub.asking import asked
 from pipeline.publish.facts import Facts
 from pipeline.publish.hub import CARD, Destination, Uploads, check_finished, send, stage_named
 from pipeline.publish.markdown import address, escaped
-from pipeline.publish.permission import KEPT, check_name, check_permission
+from pipeline.publish.permission import check_name, check_permission, repository
 from pipeline.stages import Run
 from pipeline.tasks import task_named
 
@@ -137,14 +135,7 @@ def _page(facts: Facts) -> tuple[str, dict[str, Any]]:
 
 def _published(model: str) -> Any:
     """What the Hub says of the model."""
-
-    def info() -> Any:
-        try:
-            return HfApi().model_info(model)
-        except RepositoryNotFoundError:
-            return None
-
-    found = asked(model, info, "read", KEPT)
+    found = repository(model, "model", "read")
     if found is None:
         raise GroundupError(
             model,
