@@ -1,4 +1,4 @@
-"""A training that is let no more than so much memory from its first step on; as a program it prints what came of it."""
+"""A training that is let no more than so much memory from its first step on; as a program it leaves what came of it in a file of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LENGTH, GLOBAL_BATCH, MICRO_BATCH, STEPS, MEASURED = 512, 16, 8, 2, 32
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a training."""
+    """What came of a training, in a process."""
 
     losses: list[float]
     """Of each step."""
@@ -95,14 +95,19 @@ def limited(directory: Path, spare: int = 0) -> Outcome:
     return Outcome(losses, trainer.meter.tokens, trained, held_out, seen)
 
 
+def outcome_file(directory: Path, process: int) -> Path:
+    """Where a process leaves its outcome: what two of them print can come in one line."""
+    return directory / f"outcome-{process}.json"
+
+
 def main(directory: Path, spare: int) -> int:
-    """Print what came of it; of several processes the last one is limited."""
+    """Write what came of it in this process; of several processes the last one is limited."""
     try:
         found = limited(directory, spare if rank() == world_size() - 1 else 0)
     except CutOff as cut:
         print(cut, file=sys.stderr)
         return cut.exit_code
-    print(json.dumps(asdict(found)))
+    outcome_file(directory, rank()).write_text(json.dumps(asdict(found)))
     return 0
 
 

@@ -20,7 +20,16 @@ from pipeline.errors import GroundupError
 from pipeline.train.faults.halving import HalvingTrainer, parts_of
 from pipeline.train.faults.resuming import train_or_resume
 from tests.command_line import ROOT, run_two_processes
-from tests.train.limited_training import GLOBAL_BATCH, LENGTH, MEASURED, MICRO_BATCH, STEPS, Outcome, limited
+from tests.train.limited_training import (
+    GLOBAL_BATCH,
+    LENGTH,
+    MEASURED,
+    MICRO_BATCH,
+    STEPS,
+    Outcome,
+    limited,
+    outcome_file,
+)
 from tests.train.small_training import TRAININGS, large_batch_gradients, trained_gradients
 from tests.train.test_accumulation import distance
 from tests.train.watched import FailsAt, logged, watched_trainer
@@ -61,14 +70,18 @@ class NoRoomToStep(TrainerCallback):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
+def _outcome(directory: Path, process: int) -> Outcome:
+    return Outcome(**json.loads(outcome_file(directory, process).read_text()))
+
+
 def test_where_the_real_allocator_fails_it_goes_on(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.train.limited_training", tmp_path / "limited", "150000000"],
         cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    *said, last = done.stdout.splitlines()
-    found, whole = Outcome(**json.loads(last)), limited(tmp_path / "whole")
+    said = done.stdout.splitlines()
+    found, whole = _outcome(tmp_path / "limited", 0), limited(tmp_path / "whole")
     halved = int(said[0].rpartition(" ")[2])
     assert said[0] == f"pretrain: {SAID} {MICRO_BATCH} rows at a time; it goes on with {MICRO_BATCH // 2}"
     assert len(said) == len(set(said)), said
@@ -95,8 +108,8 @@ def test_of_two_processes_the_one_that_runs_out_ends_the_run_and_the_same_comman
             "parts": 2**ended
         }
     assert ended and f"micro-batches go in {2**ended} parts, as memory ran out before" in done.stdout
-    found = [Outcome(**json.loads(line)) for line in done.stdout.splitlines() if line.startswith("{")]
-    assert len(found) == 2 and all(max(one.rows) <= MICRO_BATCH // 2**ended for one in found)
+    found = [_outcome(tmp_path / "two", process) for process in range(2)]
+    assert all(max(one.rows) <= MICRO_BATCH // 2**ended for one in found)
     assert found[0].losses == pytest.approx(whole.losses, abs=1e-5)
     assert found[0].tokens == whole.tokens and found[0].held_out == pytest.approx(whole.held_out, abs=1e-5)
 
