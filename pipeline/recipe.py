@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.settings import incidental
@@ -416,6 +416,28 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A step in the history of language models: what a model of it is, where text and budget are those of all.
+
+    Steps, batch, context and schedule are the recipe's own, so that every rung is trained on the same tokens.
+    """
+
+    year: int = 2020
+    """When it was published; rungs stand in this order."""
+    paper: str = ""
+    """Who described it."""
+    changed: str = ""
+    """What was new, in a few words."""
+    model: Model = Model()
+    optimizer: Optimizer = "muon"
+    """muon: Muon for matrices inside the layers, AdamW for the rest. adamw, schedule-free: that for everything."""
+    learning_rate: float = 0.0
+    """Peak rate of AdamW; 0 lets the model's size and the tokens decide."""
+    muon_learning_rate: float = 0.02
+    """Peak rate of Muon."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What to train, from the text to the tasks."""
 
@@ -437,3 +459,22 @@ class Recipe:
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
     dpo: Dpo = Dpo()
     grpo: Grpo = Grpo()
+    lineage: Mapping[str, Rung] = field(default_factory=dict)
+
+    def of_rung(self, name: str) -> Recipe:
+        """The recipe of one rung: its model, trained on this text with this budget, and fine-tuned for these tasks."""
+        rung = self.lineage[name]
+        return replace(
+            self,
+            name=name,
+            model=replace(rung.model, context=self.model.context),
+            pretrain=replace(
+                self.pretrain,
+                optimizer=rung.optimizer,
+                learning_rate=rung.learning_rate,
+                muon_learning_rate=rung.muon_learning_rate,
+            ),
+            dpo=Dpo(),
+            grpo=Grpo(),
+            lineage={},
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pipeline.checks.aligning import check_dpo, check_grpo
+from pipeline.checks.lineage import check_lineage
 from pipeline.checks.model import check_model
 from pipeline.checks.numbers import check_numbers, check_ranges
 from pipeline.checks.refusal import require
@@ -114,3 +115,4 @@ def check(recipe: Recipe) -> None:
         "there is no text to train on",
         "name a file, a directory, package:NAME or hub:OWNER/NAME",
     )
+    check_lineage(recipe, check)
