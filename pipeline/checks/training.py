@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.checks.refusal import require
+from pipeline.model import history
 from pipeline.recipe import Align, Finetune, Pretrain, Recipe, Stream
 
 
@@ -64,6 +65,7 @@ def check_pretraining(recipe: Recipe) -> None:
     check_training("pretrain", settings)
     _check_schedule(settings)
     _check_stream(settings.stream)
+    _check_history(recipe)
     require(
         settings.global_batch >= 0,
         "pretrain.global-batch",
@@ -95,6 +97,18 @@ def check_pretraining(recipe: Recipe) -> None:
             "for published weights no rule decides it",
             "set it",
         )
+
+
+def _check_history(recipe: Recipe) -> None:
+    family, settings = recipe.model.family, recipe.pretrain
+    if recipe.model.start or family not in history.TRAINED:
+        return
+    require(
+        settings.optimizer != "muon",
+        "pretrain.optimizer",
+        f"Muon is for matrices in a stack of layers, and {family} has none",
+        "use adamw",
+    )
 
 
 def _check_stream(stream: Stream) -> None:

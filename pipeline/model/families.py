@@ -8,6 +8,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import GroundupError, first_line, nearest, shown
+from pipeline.model import history
 from pipeline.model.dial import HEAD, Shape, layer_parameters, shape_of
 from pipeline.recipe import Model
 
@@ -33,6 +34,8 @@ def model_config(settings: Model, vocabulary: int, **tokens: int | None) -> Pret
         tokens: ids of special tokens, such as ``eos_token_id``.
     """
     shape = shape_of(settings)
+    if settings.family in history.FAMILIES:
+        return history.config_of(settings, shape, vocabulary, **tokens)
     return _configured(settings.family, shape, _feed_forward(settings.family, shape), vocabulary, **tokens)
 
 
@@ -41,7 +44,7 @@ def check_family(settings: Model) -> None:
 
     It is tried on a small model: whether its layers have as many parameters as the dial counts, which those of
     state-space models and of mixtures of experts have not, and whether it is blind to what it has to predict and
-    to the other documents of a row.
+    to the other documents of a row. Those of history do not go by the dial, and are known.
 
     Raises:
         GroundupError: naming the nearest right family, or what is wrong with this one.
@@ -50,11 +53,13 @@ def check_family(settings: Model) -> None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     family = settings.family
+    if family in history.FAMILIES:
+        return
     if family not in CONFIG_MAPPING or CONFIG_MAPPING[family] not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise GroundupError(
             "--model.family",
             f"transformers has no causal language model '{shown(family)}'",
-            nearest(family, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES),
+            nearest(family, [*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *history.FAMILIES]),
         )
     if fault := _fault(family):
         text = f"{family}_text"

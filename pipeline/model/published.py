@@ -12,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
+from pipeline.model import history
 from pipeline.model.special_tokens import set_padding
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
@@ -228,6 +229,7 @@ def _weights(start: str, loader: Any, place: str, options: dict[str, Any]) -> Pr
 
 
 def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
+    history.register()  # their own code lies beside their weights too, and is not run for that
     try:
         return loader.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:

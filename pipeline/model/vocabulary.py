@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.model.dial import layer_parameters, shape_of
+from pipeline.model.dial import parameters_inside, shape_of
 from pipeline.model.families import round_up
 from pipeline.recipe import Recipe
 
@@ -22,7 +22,6 @@ def vocabulary_size(recipe: Recipe) -> int:
     """
     if recipe.tokenizer.vocabulary:
         return recipe.tokenizer.vocabulary
-    shape = shape_of(recipe.model)
-    embeddings = _KNOWN_EMBEDDINGS * (layer_parameters(shape) / _KNOWN_PARAMETERS) ** _GROWTH
-    entries = round_up(round(embeddings / shape.width), 128)
+    embeddings = _KNOWN_EMBEDDINGS * (parameters_inside(recipe.model) / _KNOWN_PARAMETERS) ** _GROWTH
+    entries = round_up(round(embeddings / shape_of(recipe.model).width), 128)
     return min(max(entries, SMALLEST), LARGEST)

@@ -11,7 +11,7 @@ import torch
 
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, logits_bytes
 from pipeline.model.families import model_config, round_up
-from pipeline.model.machine import Choice, choose, choose_for_many_shapes, takes_bfloat16
+from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compiling, takes_bfloat16
 from pipeline.model.parts import Parts, parameters_by_part
 from pipeline.model.published import load_config
 from pipeline.model.scaling import finetuning
@@ -83,9 +83,10 @@ class Training:
     def choice(self, flops: float) -> Choice:
         """How it will compute here, by the FLOPs of one training."""
         settings = self.settings
+        compiles = compiling(settings.compile, self.config.model_type)
         if isinstance(settings, Pretrain):
-            return choose(settings.precision, settings.compile, settings.attention, flops, self.length)
-        return choose_for_many_shapes(settings.precision, settings.compile, flops, self.length)
+            return choose(settings.precision, compiles, settings.attention, flops, self.length)
+        return choose_for_many_shapes(settings.precision, compiles, flops, self.length)
 
 
 def own_config(recipe: Recipe) -> Any:

@@ -27,7 +27,7 @@ from pipeline.artifacts import (
     write_json_lines,
 )
 from pipeline.model.adapters import hold_in_bfloat16, stock, trained_parameters
-from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
+from pipeline.model.machine import choose_for_many_shapes, compiling, on_device, use_physical_cores
 from pipeline.model.published import load_config, load_tokenizer, set_attention
 from pipeline.model.scaling import finetuning
 from pipeline.model.special_tokens import check_end_of_text
@@ -220,7 +220,12 @@ class Bench:
         mean = round(sum(lengths) / len(lengths))
         per_token = flops_per_token(model.config, mean, head, settings.adapter)
         flops = (per_token or 0.0) * settings.steps * settings.global_batch * sum(lengths) / len(lengths)
-        choice = choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
+        choice = choose_for_many_shapes(
+            settings.precision,
+            compiling(settings.compile, model.config.model_type),
+            flops,
+            settings.max_tokens,
+        )
         say(f"{self.task.name} {row}: {choice}")
         if choice.attention == "eager":  # else transformers' choice for the family stands
             set_attention(model, "eager")

@@ -24,7 +24,7 @@ from pipeline.artifacts import LOG, SKIPPED, Artifact
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
 from pipeline.model.cost import cost
 from pipeline.model.families import model_config, round_up
-from pipeline.model.machine import choose, use_physical_cores
+from pipeline.model.machine import choose, compiling, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Recipe
@@ -136,7 +136,13 @@ def trainer_for(
     model = _start(recipe, tokenizer)
     per_token = cost(model.config, context).flops_per_token
     flops = per_token * rows * context
-    choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
+    choice = choose(
+        settings.precision,
+        compiling(settings.compile, model.config.model_type),
+        settings.attention,
+        flops,
+        context,
+    )
     set_attention(model, choice.attention)
     say(f"pretrain: {choice}")
     log = Log(out.path / LOG, {})
