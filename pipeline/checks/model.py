@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.checks.refusal import require
 from pipeline.model.dial import shape_of
 from pipeline.model.families import STOCK, check_family
-from pipeline.recipe import Model
+from pipeline.recipe import Model, Recipe
 
 
 def check_model(model: Model) -> None:
@@ -35,5 +35,13 @@ def check_model(model: Model) -> None:
         f"use a divisor of {shape.heads}, or 0 for as many",
     )
     require(shape.context >= 16, "model.context", f"{shape.context} tokens are too few", "use at least 16")
-    if not model.start and (model.family not in STOCK or model.kv_heads):
+
+
+def check_causal_family(recipe: Recipe) -> None:
+    """Refuse a family that the next token cannot be learnt with; the other objectives look at theirs themselves.
+
+    They stand above this room, and are asked before the first stage (pipeline/train/objectives/).
+    """
+    model, is_causal = recipe.model, recipe.pretrain.objective == "causal"
+    if is_causal and not model.start and (model.family not in STOCK or model.kv_heads):
         check_family(model)
