@@ -31,8 +31,7 @@ def told(lineage: Lineage) -> Iterator[str]:
     versions = manifests[0]["versions"]
     yield (
         f"On {machines} (torch {versions['torch']}, transformers {versions['transformers']}; seed "
-        f"{manifests[0]['seed']}), {lineage.tokens:,} tokens a rung; all trainings and their predictions took "
-        f"{minutes:.0f} minutes."
+        f"{manifests[0]['seed']}); all trainings and their predictions took {minutes:.0f} minutes."
     )
     yield "\n![Scores of the rungs](lineage.svg)\n"
     yield from _markdown(*table(lineage), words=1)

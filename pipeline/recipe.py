@@ -74,6 +74,10 @@ class Tokenizer:
     """Numbers are split into groups of at most three digits, into single digits, or not at all."""
     whitespace: Literal["runs", "single"] = "runs"
     """A run of blanks, as in indented code, may become one token, or each blank stays alone."""
+    mask: bool = False
+    """A token that stands for one that is hidden, which masked and replaced-token pre-training need."""
+    sentinels: int = 0
+    """Tokens that stand for hidden spans, <extra_id_0> and so on, which span-corruption needs; T5 has 100."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Model:
     """The architecture, by one dial."""
 
     family: str = "llama"
-    """A causal language model of transformers by its model_type, such as llama, qwen3, gpt2, mistral or olmo2."""
+    """A model of transformers by its model_type: llama, qwen3, gpt2, mistral or olmo2; for other objectives than causal
+    bert, t5 or electra."""
     depth: int | Size = 6
     """The dial: layers, or a name. What is 0 here, and in pretrain and tokenizer, follows (docs/models.md)."""
     width: int = 0
@@ -129,9 +134,29 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Pretrain:
-    """Token shards to a causal language model."""
+class Corruption:
+    """What the objectives other than causal hide of the text, and how (docs/training.md)."""
 
+    share: float = 0.15
+    """Share of the tokens that is hidden."""
+    whole_words: bool = False
+    """Hide all tokens of a word or none; masked and replaced-token."""
+    mean_span: float = 3.0
+    """Tokens of a hidden span on average; span-corruption."""
+    generator: float = 0.25
+    """Width of the model that proposes replacements, as a share of the other's; replaced-token."""
+    discriminator_weight: float = 50.0
+    """Weight of telling replaced tokens, beside that of proposing them; replaced-token."""
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Token shards to a language model."""
+
+    objective: str = "causal"
+    """What is learnt (docs/training.md): causal, the next token; masked, hidden tokens from both sides (BERT);
+    span-corruption, hidden spans (T5); replaced-token, which tokens were replaced (ELECTRA)."""
+    corruption: Corruption = Corruption()
     steps: int = 0
     """Optimiser steps; 0 lets the model's size decide, and takes a published start as it is."""
     tokens_per_parameter: float = 20.0
@@ -172,7 +197,7 @@ class Pretrain:
     """A step is skipped whose loss is so many standard deviations above the mean of late; 0 skips none for that."""
     stream: Stream = Stream()
     evaluation_tokens: int = 50_000
-    """Held-out tokens that bits per byte is measured on."""
+    """Held-out tokens that the loss, and bits per byte where it is defined, is measured on."""
     evaluate_every: int = incidental(100)
     """Steps between two measurements during training; 0 measures at the end only."""
     checkpoint_every: int = incidental(200)
@@ -433,6 +458,9 @@ class Rung:
     changed: str = ""
     """What was new, in a few words."""
     model: Model = Model()
+    objective: str = "causal"
+    """What it learns (docs/training.md): causal, masked, span-corruption or replaced-token."""
+    corruption: Corruption = Corruption()
     optimizer: Optimizer = "muon"
     """muon: Muon for matrices inside the layers, AdamW for the rest. adamw, schedule-free: that for everything."""
     learning_rate: float = 0.0
@@ -474,6 +502,8 @@ class Recipe:
             model=replace(rung.model, context=self.model.context),
             pretrain=replace(
                 self.pretrain,
+                objective=rung.objective,
+                corruption=rung.corruption,
                 optimizer=rung.optimizer,
                 learning_rate=rung.learning_rate,
                 muon_learning_rate=rung.muon_learning_rate,

@@ -6,7 +6,7 @@ from pipeline.checks.refusal import require
 from pipeline.model import history
 from pipeline.model.dial import Shape, shape_of
 from pipeline.model.families import STOCK, check_family
-from pipeline.recipe import Model
+from pipeline.recipe import Model, Recipe
 
 
 def check_model(model: Model) -> None:
@@ -22,8 +22,6 @@ def check_model(model: Model) -> None:
     else:
         _check_heads(model, shape)
     require(shape.context >= 16, "model.context", f"{shape.context} tokens are too few", "use at least 16")
-    if not model.start and (model.family not in STOCK or model.kv_heads):
-        check_family(model)
 
 
 def _check_heads(model: Model, shape: Shape) -> None:
@@ -56,3 +54,13 @@ def _check_history(model: Model) -> None:
             "leave it at 0, or use another family, such as llama",
         )
     require(model.window >= 1, "model.window", f"{model.window} words tell nothing", "use at least 1")
+
+
+def check_causal_family(recipe: Recipe) -> None:
+    """Refuse a family that the next token cannot be learnt with; the other objectives look at theirs themselves.
+
+    They stand above this room, and are asked before the first stage (pipeline/train/objectives/).
+    """
+    model, is_causal = recipe.model, recipe.pretrain.objective == "causal"
+    if is_causal and not model.start and (model.family not in STOCK or model.kv_heads):
+        check_family(model)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.lineage.picture import scores, taken
 from pipeline.lineage.results import PRETRAIN, Climbed, Lineage
 from pipeline.lineage.steps import Step
-from pipeline.lineage.tables import COSTS, absent, costs, ends, gains, note, titles
+from pipeline.lineage.tables import COSTS, NOTE, absent, costs, ends, gains, titles
 from pipeline.provenance import describe_hardware
 from pipeline.report.render import rendered
 from pipeline.report.tables import number
@@ -26,7 +26,7 @@ def page(base: Run, lineage: Lineage, found: Sequence[Step]) -> str:
     return rendered(
         "lineage.html.j2",
         recipe=base.recipe,
-        tokens=lineage.tokens,
+        tokens=max(rung.tokens for rung in lineage.rungs),
         minutes=sum(rung.pretraining.seconds + rung.finetuning.seconds for rung in lineage.rungs) / 60,
         machines=list(dict.fromkeys(describe_hardware(manifest["hardware"]) for manifest in manifests)),
         picture=scores(lineage),
@@ -38,7 +38,7 @@ def page(base: Run, lineage: Lineage, found: Sequence[Step]) -> str:
         bought=gains(lineage, found),
         rungs=lineage.rungs,
         directories={rung.name: rung.run.path.relative_to(base.path) for rung in lineage.rungs},
-        note=note(lineage),
+        note=NOTE,
     )
 
 
@@ -48,7 +48,7 @@ def _scores(rung: Climbed, lineage: Lineage) -> dict[str, str]:
 
 
 def _costs(rung: Climbed) -> dict[str, str]:
-    return dict(zip(COSTS, [number(rung.parameters), *costs(rung)], strict=True))
+    return dict(zip(COSTS, costs(rung), strict=True))
 
 
 def _intervals(rung: Climbed, lineage: Lineage) -> dict[str, str]:

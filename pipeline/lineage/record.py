@@ -50,7 +50,6 @@ def record(base: Run, lineage: Lineage, found: Sequence[Step]) -> Artifact:
 def told(lineage: Lineage, found: Sequence[Step]) -> dict[str, Any]:
     """All that the table says and more, as plain values."""
     return {
-        "tokens": lineage.tokens,
         "metrics": {column: asdict(metric) for column, metric in lineage.metrics.items()},
         "rungs": [
             {
@@ -59,6 +58,7 @@ def told(lineage: Lineage, found: Sequence[Step]) -> dict[str, Any]:
                 "directory": rung.run.path.name,
                 "scores": {column: asdict(score) for column, score in rung.scores.items()},
                 "parameters": rung.parameters,
+                "tokens": rung.tokens,
                 "pretraining": asdict(rung.pretraining),
                 "finetuning": asdict(rung.finetuning),
             }
@@ -77,6 +77,7 @@ def _numbers(rung: Climbed, lineage: Lineage) -> dict[str, Any]:
     known = {
         **{names[column]: rung.scores[column].value for column in names},
         "parameters": rung.parameters,
+        "tokens": rung.tokens,
         "pretraining_flops": rung.pretraining.flops,
         "finetuning_flops": rung.finetuning.flops,
         "seconds": rung.pretraining.seconds + rung.finetuning.seconds,

@@ -11,8 +11,11 @@ from pipeline.lineage.rungs import lacks, run_of
 from pipeline.recipe import Rung
 from pipeline.report.tables import MainMetric, main_metric
 from pipeline.stages import Run
+from pipeline.train.objectives import objective_named
 
 PRETRAIN = "pretrain"
+BITS = MainMetric("bits_per_byte", lower_is_better=True)
+"""What pre-training is judged by; where an objective has none, its own loss is no measure beside others'."""
 _MODEL = "model"
 _BY_CLASS = "macro_f1"
 """Of tasks with classes: those that are rare count as much as the others."""
@@ -48,6 +51,8 @@ class Climbed:
     scores: Mapping[str, Score]
     """By column: ``pretrain``, and each task."""
     parameters: int
+    tokens: int
+    """Of text that it was pre-trained on."""
     pretraining: Spent
     finetuning: Spent
     """Of all tasks together."""
@@ -60,8 +65,6 @@ class Lineage:
     metrics: Mapping[str, MainMetric]
     """By column."""
     rungs: Sequence[Climbed]
-    tokens: int
-    """That each was trained on."""
 
     def of(self, name: str) -> Climbed:
         """The rung of a name."""
@@ -75,7 +78,7 @@ def results(base: Run, tasks: Sequence[str]) -> Lineage:
         base: the run of the recipe with the rungs.
         tasks: those that a rung has to be finished for, unless it cannot do them.
     """
-    metrics = {PRETRAIN: _judge(PRETRAIN, ())}
+    metrics = {PRETRAIN: BITS}
     rungs = []
     for name in base.recipe.lineage:
         run = run_of(base, name)
@@ -85,12 +88,7 @@ def results(base: Run, tasks: Sequence[str]) -> Lineage:
             done = {task: run.artifact(stage) for task, stage in stages.items()}
             rungs.append(_climbed(base.recipe.lineage[name], run, done, missing))
             metrics |= {task: _judge(stages[task], done[task].metrics()[_MODEL]) for task in done}
-    pretrain = base.recipe.pretrain
-    return Lineage(
-        {column: metrics[column] for column in (PRETRAIN, *tasks) if column in metrics},
-        rungs,
-        pretrain.steps * pretrain.global_batch * base.recipe.model.context,
-    )
+    return Lineage({column: metrics[column] for column in (PRETRAIN, *tasks) if column in metrics}, rungs)
 
 
 def _judge(stage: str, row: Mapping[str, Any] | Sequence[str]) -> MainMetric:
@@ -104,7 +102,9 @@ def _judge(stage: str, row: Mapping[str, Any] | Sequence[str]) -> MainMetric:
 
 def _climbed(rung: Rung, run: Run, done: Mapping[str, Artifact], missing: Mapping[str, str]) -> Climbed:
     pretrained = run.artifact(PRETRAIN)
-    scores = {PRETRAIN: _score(PRETRAIN, pretrained)}
+    row = pretrained.metrics()[_MODEL]
+    no_bits = objective_named(run.recipe.pretrain.objective).no_bits
+    scores = {PRETRAIN: Score(row.get(BITS.name), why=no_bits)}
     for task, why in missing.items():
         scores[task] = Score(why=why) if why else _score(run.stage_of(task), done[task])
     return Climbed(
@@ -112,7 +112,8 @@ def _climbed(rung: Rung, run: Run, done: Mapping[str, Artifact], missing: Mappin
         rung,
         run,
         scores,
-        pretrained.metrics()[_MODEL]["parameters"],
+        row["parameters"],
+        row["tokens"],
         _spent([(pretrained, "")]),
         _spent([(artifact, _MODEL) for artifact in done.values()]),
     )

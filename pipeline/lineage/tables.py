@@ -13,6 +13,12 @@ from pipeline.processes import is_main
 from pipeline.report.tables import ABSENT, MainMetric, drawn, number, print_table, told_apart, words
 
 _TERA = 1e12
+NOTE = (
+    "Gains are positive where a rung is better than the last one before it with the same score; 95 % of the bootstrap "
+    "samples of the held-out examples lie between two numbers. There is one training of each: another seed would move "
+    "the numbers too."
+)
+"""What the numbers mean."""
 
 
 def print_lineage(lineage: Lineage, found: Sequence[Step]) -> None:
@@ -26,7 +32,7 @@ def print_lineage(lineage: Lineage, found: Sequence[Step]) -> None:
     head, rows = bought(lineage, found)
     if rows:
         print_table(Text("\nwhat each step bought", style="bold"), drawn(head, rows))
-    print(note(lineage))
+    print(NOTE)
 
 
 def table(lineage: Lineage) -> tuple[list[str], list[list[str]]]:
@@ -35,7 +41,7 @@ def table(lineage: Lineage) -> tuple[list[str], list[list[str]]]:
     return head, [_row(rung, lineage) for rung in lineage.rungs]
 
 
-COSTS = ("parameters", "TFLOP pre-training", "TFLOP tasks", "seconds", "Wh")
+COSTS = ("parameters", "tokens", "TFLOP pre-training", "TFLOP tasks", "seconds", "Wh")
 
 
 def titles(lineage: Lineage) -> dict[str, str]:
@@ -55,16 +61,17 @@ def _row(rung: Climbed, lineage: Lineage) -> list[str]:
         rung.name,
         str(rung.rung.year),
         *(_cell(rung.scores[column]) for column in lineage.metrics),
-        number(rung.parameters),
         *costs(rung),
     ]
 
 
 def costs(rung: Climbed) -> list[str]:
-    """FLOPs of pre-training and of the tasks in 10¹², then seconds and Wh of all."""
+    """By ``COSTS``: FLOPs of pre-training and of the tasks are in 10¹², seconds and Wh are those of both."""
     one, other = rung.pretraining, rung.finetuning
     known = [spent.watt_hours for spent in (one, other) if spent.watt_hours is not None]
     return [
+        number(rung.parameters),
+        number(rung.tokens),
         *(number(None if spent.flops is None else spent.flops / _TERA) for spent in (one, other)),
         number(one.seconds + other.seconds, "seconds"),
         number(sum(known) if len(known) == 2 else None),
@@ -122,12 +129,3 @@ def _gain(step: Step, above: str) -> Iterator[str]:
         yield f"since {step.since}"
     if step.may_be_chance:
         yield "may be chance"
-
-
-def note(lineage: Lineage) -> str:
-    """What the numbers mean."""
-    return (
-        f"Each rung was trained on {lineage.tokens:,} tokens. Gains are positive where a rung is better than the "
-        "last one before it with the same score; 95 % of the bootstrap samples of the held-out examples lie between "
-        "two numbers. One training each: another seed would move them too."
-    )

@@ -10,18 +10,18 @@ from typing import Any
 import torch
 
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, logits_bytes
-from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compiling, takes_bfloat16
 from pipeline.model.parts import Parts, parameters_by_part
 from pipeline.model.published import load_config
 from pipeline.model.scaling import finetuning
-from pipeline.model.vocabulary import vocabulary_size
+from pipeline.model.vocabulary import own_config
 from pipeline.recipe import Adapter, Finetune, Pretrain, Recipe
 from pipeline.stages import stage_of
 from pipeline.tasks import task_named
 from pipeline.train.arguments import micro_batch
 from pipeline.train.data.reading import Reading
 from pipeline.train.memory import PROCESS, Batch, Memory, training_memory
+from pipeline.train.objectives import objective_named
 
 
 @dataclass(frozen=True)
@@ -89,17 +89,6 @@ class Training:
         return choose_for_many_shapes(settings.precision, compiles, flops, self.length)
 
 
-def own_config(recipe: Recipe) -> Any:
-    """The configuration of the recipe's own model.
-
-    Raises:
-        GroundupError: when it starts from published weights that cannot be read.
-    """
-    if recipe.model.start:
-        return load_config(recipe.model.start)
-    return model_config(recipe.model, round_up(vocabulary_size(recipe)))
-
-
 def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tuple[str, Training]]:
     """Stages that train, and what they do.
 
@@ -109,7 +98,8 @@ def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tu
     """
     own = own_config(recipe)
     if recipe.pretrain.steps:
-        yield "pretrain", Training(own, recipe.pretrain, recipe.model.context)
+        head = objective_named(recipe.pretrain.objective).model_class
+        yield "pretrain", Training(own, recipe.pretrain, recipe.model.context, head)
     for task, reading in readings.items():
         settings = recipe.tasks[task]
         config = load_config(settings.model) if settings.model else own

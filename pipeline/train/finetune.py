@@ -27,6 +27,7 @@ from pipeline.artifacts import (
     write_json_lines,
 )
 from pipeline.model.adapters import hold_in_bfloat16, stock, trained_parameters
+from pipeline.model.families import check_writes
 from pipeline.model.machine import choose_for_many_shapes, compiling, on_device, use_physical_cores
 from pipeline.model.published import load_config, load_tokenizer, set_attention
 from pipeline.model.scaling import finetuning
@@ -121,7 +122,9 @@ def bench_for(
     parts = read_examples(task, held_out, seed)
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
-    check_end_of_text(tokenizer, task.class_for(load_config(start)), start)
+    config = load_config(start)
+    check_writes(config, task.class_for(config), start)
+    check_end_of_text(tokenizer, task.class_for(config), start)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     set_seed(seed)  # a new head is drawn here, and what ran before in this process must not change it
     model = starting_model(task, tokenizer, start, parts.train)

@@ -79,7 +79,9 @@ def test_every_rung_has_the_same_text_tokenizer_and_budget(climbed: Climbed) -> 
     for rung in ("gpt2", "llama"):
         for shared in ("corpus/train/00000.parquet", "tokenizer/tokenizer.json"):
             assert (run / "rungs" / rung / shared).samefile(run / shared)
-        assert _row(run, rung, "pretrain")["tokens"] == _told(run)["tokens"] == 6 * 4 * 64
+        assert (
+            _row(run, rung, "pretrain")["tokens"] == _told(run, "metrics.json")[rung]["tokens"] == 6 * 4 * 64
+        )
     assert "corpus: starts" not in said and "tokenizer: starts" not in said
 
 
