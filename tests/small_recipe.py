@@ -40,9 +40,11 @@ tiny = load_recipe(str(Path(__file__).with_name("tiny.py")))
 small = Model(depth=1, width=64)
 recipe = replace(
     tiny,
+    tokenizer=replace(tiny.tokenizer, mask=True),
     pretrain=replace(tiny.pretrain, prompts=()),
     tasks={name: replace(tiny.tasks[name], from_scratch=False) for name in ("sentiment", "translation", "chat")},
     lineage={
+        "bert": Rung(year=2018, changed="both sides", model=replace(small, family="bert"), objective="masked"),
         "gpt2": Rung(year=2019, paper="Radford", changed="attention", model=replace(small, family="gpt2")),
         "llama": Rung(year=2023, paper="Touvron", changed="rotary positions", model=replace(small, family="llama")),
     },

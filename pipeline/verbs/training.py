@@ -163,9 +163,8 @@ def _lineage(common: Common, run: Run, options: Lineage) -> None:
     from pipeline.plan.problems import refuse_wrong_data
 
     names, tasks = chosen_rungs(run.recipe, options.rungs), chosen_tasks(common, run.recipe)
-    runs = [run_of(run, name) for name in names]
-    for waiting in [one for one in runs if not one.is_finished("pretrain")][:1]:
-        refuse_wrong_data(waiting, tasks)
+    if not all(run_of(run, name).is_finished("pretrain") for name in names):
+        refuse_wrong_data(run, tasks)
     climb(run, names, tasks)
     found = results(run, tasks)
     bought = steps(found)
