@@ -214,12 +214,11 @@ class ElectraTrainer(MeteredTrainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "eval_loss" in logs:
-            names = [name for name in logs if name.startswith("eval_") and name not in _TIMINGS]
-            logs = {name if name == "eval_loss" else name.removeprefix("eval_"): logs[name] for name in names}
+            told = {name: logs[f"eval_{name}"] for name in _TOLD}
+            logs = {"eval_loss": logs["eval_loss"], **told}
         super().log(logs, start_time)
 
 
-_TIMINGS = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 _TOLD = ("generator_loss", "discriminator_loss", "accuracy", "replaced_f1", "replaced_auc", "replaced_share")
 
 
