@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
 from pipeline.launch import check_launch
+from pipeline.model import history
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
@@ -315,6 +316,11 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         recipe = run.recipe
         return finetune(task, settings, start, recipe.held_out, recipe.seed, out, recipe.watch, follower)
 
+    def check() -> None:
+        check_launch(f"tasks.{task}", settings)
+        if not settings.model and not recipe.model.start:
+            history.refuse_counts(recipe.model.family, f"task '{task}'")
+
     recipe = run.recipe
     return Stage(
         name=stage_of(task, settings),
@@ -324,7 +330,7 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
         start=settings.model,
         every_process=True,
-        check=lambda: check_launch(f"tasks.{task}", settings),
+        check=check,
     )
 
 

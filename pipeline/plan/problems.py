@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch, check_processes
+from pipeline.model import history
 from pipeline.model.published import check_positions, load_config
 from pipeline.plan.needs import Need
 from pipeline.plan.tables import size
@@ -68,6 +69,8 @@ def _check_task(name: str, settings: Finetune, recipe: Recipe) -> None:
     check_launch(f"tasks.{name}", settings, recipe.plan.processes)
     micro_batch(settings.global_batch, settings.micro_batch, recipe.plan.processes)
     setting, context = f"--tasks.{name}.max-tokens", recipe.model.context
+    if not settings.model and not recipe.model.start:
+        history.refuse_counts(recipe.model.family, f"task '{name}'")
     if settings.model:
         check_positions(load_config(settings.model), settings.max_tokens, settings.model, setting)
     elif settings.max_tokens > context:

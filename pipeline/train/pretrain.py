@@ -14,18 +14,20 @@ from torch.utils.data import Dataset
 from transformers import (
     AutoModelForCausalLM,
     GenerationConfig,
+    PretrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     TrainerCallback,
     set_seed,
 )
 
-from pipeline.artifacts import LOG, SKIPPED, Artifact
+from pipeline.artifacts import LOG, SKIPPED, Artifact, write_json_lines
 from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
+from pipeline.model import history
 from pipeline.model.cost import cost
 from pipeline.model.families import model_config, round_up
 from pipeline.model.machine import choose, compiling, use_physical_cores
-from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
+from pipeline.model.published import fit_embeddings, load_config, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Recipe
 from pipeline.tokenizer.shards import open_shards
@@ -71,6 +73,8 @@ def pretrain(
     tokenizer = load_tokenizer(str(tokenizer_directory))
     shards, context = tokenizer_directory / "shards", recipe.model.context
     following = [follower(tokenizer)] if follower else []
+    if recipe.model.family == history.COUNTED and not recipe.model.start:
+        return _count(recipe, tokenizer, shards, out)
     trainer = trainer_for(recipe, tokenizer, shards, out, [*callbacks, *following])
     held_out, parameters = trainer.eval_dataset, trainer.model.num_parameters()
     text = tokenizer.decode(held_out.predicted)
@@ -81,9 +85,6 @@ def pretrain(
     save_trained(trainer, weights)
     on_main(lambda: _save(load_model(str(weights), "AutoModelForCausalLM"), tokenizer, out))
     seen = settings.steps * settings.global_batch * context
-    counts: Counter[int] = Counter()
-    for shard in open_shards(shards / "train"):
-        counts.update(dict(enumerate(np.bincount(shard[:5_000_000]).tolist())))
     return {
         "model": {
             "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
@@ -94,9 +95,48 @@ def pretrain(
             "steps": settings.steps,
             **trainer.meter.energy_spent(),
         },
-        "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
+        **_baselines(tokenizer, shards, held_out.predicted),
+    }
+
+
+def _baselines(tokenizer: PreTrainedTokenizerBase, shards: Path, predicted: list[int]) -> Metrics:
+    """What the held-out tokens cost those that know no more than how often each token comes, or nothing."""
+    text = tokenizer.decode(predicted)
+    size = len(text.encode())
+    counts: Counter[int] = Counter()
+    for shard in open_shards(shards / "train"):
+        counts.update(dict(enumerate(np.bincount(shard[:5_000_000]).tolist())))
+    return {
+        "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), predicted, size)},
         "xz": {"bits_per_byte": xz_bits_per_byte(text)},
     }
+
+
+def _count(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, shards: Path, out: Artifact) -> Metrics:
+    """n-grams of the rows that others are trained on, by the first process; parameters are all stored numbers."""
+    from pipeline.train.counting import count, held_out_loss
+
+    settings = recipe.pretrain
+    held_out = _held_out(recipe, tokenizer, shards)
+    text = tokenizer.decode(held_out.predicted)
+    rows = _training_rows(recipe, tokenizer, shards, out, text)
+
+    def work() -> Metrics:
+        model, told = count(rows, _config(recipe, tokenizer), out.checkpoints, recipe.watch)
+        _save(model, tokenizer, out)
+        loss = held_out_loss(
+            load_model(str(out.path), "AutoModelForCausalLM"), held_out, settings.micro_batch
+        )
+        bits = bits_per_byte(loss, len(held_out.predicted), len(text.encode()))
+        measured = {"bits_per_byte": bits, "loss": loss}
+        write_json_lines(out.path / LOG, [{"step": settings.steps, "eval_loss": loss, "bits_per_byte": bits}])
+        sizes = {"parameters": model.num_parameters(), "steps": settings.steps}
+        return {
+            "model": {**measured, **told, **sizes},
+            **_baselines(tokenizer, shards, held_out.predicted),
+        }
+
+    return on_main(work)
 
 
 def trainer_for(
@@ -118,18 +158,11 @@ def trainer_for(
         arguments: the Trainer's, beside those that follow from the recipe.
     """
     settings, context = recipe.pretrain, recipe.model.context
-    rows, padding = settings.steps * settings.global_batch, tokenizer.pad_token_id
-    held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
+    rows = settings.steps * settings.global_batch
+    held_out = _held_out(recipe, tokenizer, shards)
     text = tokenizer.decode(held_out.predicted)
     size = len(text.encode())
-    if settings.stream.sources:
-        from pipeline.train.data.streaming import (
-            streamed_rows,
-        )  # reads and cleans text, for which much is needed
-
-        training = streamed_rows(recipe, tokenizer, shards.parent, text, out.checkpoints)
-    else:
-        training = _rows(recipe, padding, shards / "train", out.checkpoints)
+    training = _training_rows(recipe, tokenizer, shards, out, text)
 
     use_physical_cores()
     set_seed(recipe.seed)
@@ -178,6 +211,24 @@ def trainer_for(
     )
 
 
+def _held_out(recipe: Recipe, tokenizer: PreTrainedTokenizerBase, shards: Path) -> EvaluationRows:
+    tokens = recipe.pretrain.evaluation_tokens
+    return EvaluationRows(shards / "validation", recipe.model.context, tokens, tokenizer.pad_token_id)
+
+
+def _training_rows(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerBase, shards: Path, out: Artifact, measured: str
+) -> Dataset:
+    """Of the recipe's stream, without what is in the measured text, or of the corpus' shards."""
+    if recipe.pretrain.stream.sources:
+        from pipeline.train.data.streaming import (
+            streamed_rows,
+        )  # reads and cleans text, for which much is needed
+
+        return streamed_rows(recipe, tokenizer, shards.parent, measured, out.checkpoints)
+    return _rows(recipe, tokenizer.pad_token_id, shards / "train", out.checkpoints)
+
+
 def _rows(recipe: Recipe, padding: int, shards: Path, checkpoints: Path) -> Dataset:
     """Of the corpus' shards; the first process packs them."""
     rows = recipe.pretrain.steps * recipe.pretrain.global_batch
@@ -193,17 +244,21 @@ def _held_out_loss(trainer: CausalTrainer) -> float:
 
 def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     if recipe.model.start:
+        history.refuse_counts(load_config(recipe.model.start).model_type, recipe.model.start)
         model = load_model(recipe.model.start, "AutoModelForCausalLM")
         fit_embeddings(model, tokenizer)
         return model
-    config = model_config(
+    return AutoModelForCausalLM.from_config(_config(recipe, tokenizer), dtype="float32")
+
+
+def _config(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+    return model_config(
         recipe.model,
         round_up(len(tokenizer)),
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return AutoModelForCausalLM.from_config(config, dtype="float32")
 
 
 def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Artifact) -> None:
