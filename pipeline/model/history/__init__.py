@@ -23,6 +23,8 @@ TRAINED = ("nplm", "lstm")
 """Those with weights that a gradient changes."""
 COUNTED = "ngram"
 """The one without: pre-training counts."""
+CODE = (*(f"{family}.py" for family in FAMILIES), "shared.py")
+"""Files that lie beside the weights of these models."""
 
 
 def register() -> None:
