@@ -114,9 +114,9 @@ class Model:
     context: int = 0
     """Longest sequence, in tokens; 0 lets the dial decide."""
     window: int = 4
-    """nplm: words before the one predicted that the model sees (docs/models.md)."""
+    """ngram and nplm: tokens before the one predicted that the model sees (docs/models.md)."""
     direct: bool = True
-    """nplm: weights straight from these words to the output, beside those through the hidden units."""
+    """nplm: weights straight from these tokens to the output, beside those through the hidden units."""
     start: str = ""
     """Published weights to start from instead of random ones: a path, a Hub name or package:NAME."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
 from pipeline.launch import check_launch
+from pipeline.model import history
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
@@ -340,6 +341,8 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
 def _check_finetuning(recipe: Recipe, task: str, settings: Finetune) -> None:
     check_launch(f"tasks.{task}", settings)
+    if not settings.model and not recipe.model.start:
+        history.refuse_counts(recipe.model.family, f"task '{task}'")
     if not settings.model and recipe.pretrain.objective != "causal":
         from pipeline.tasks import task_named
         from pipeline.train.objectives import check_writing

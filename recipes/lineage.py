@@ -37,6 +37,13 @@ recipe = Recipe(
         ),
     },
     lineage={
+        "ngram": Rung(
+            year=1995,
+            paper="Kneser and Ney, Improved Backing-off for M-gram Language Modeling",
+            changed="words are counted by the few before them; what was never seen falls back on fewer",
+            model=Model(family="ngram", window=2),
+            optimizer="adamw",
+        ),
         "nplm": Rung(
             year=2003,
             paper="Bengio et al., A Neural Probabilistic Language Model",

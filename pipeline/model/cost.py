@@ -12,6 +12,7 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PretrainedConfig, PreTrainedModel
 
+from pipeline.model import history
 from pipeline.model.adapters import attach, trained_parameters
 from pipeline.model.families import is_encoder
 from pipeline.recipe import Adapter
@@ -134,6 +135,8 @@ def matrix_parameters(config: PretrainedConfig) -> int:
 def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
     """Parameters of the token embeddings (and of the output layer, where it is not the same) and of all."""
     model = language_model(config)
+    if config.model_type == history.COUNTED:  # and has neither
+        return 0, model.num_parameters()
     tables = {
         id(m.weight): m.weight.numel() for m in (model.get_input_embeddings(), model.get_output_embeddings())
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pipeline.model import history
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, logits_bytes
 from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compiling, takes_bfloat16
 from pipeline.model.parts import Parts, parameters_by_part
@@ -95,13 +96,18 @@ def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tu
     Args:
         recipe: with plain numbers.
         readings: of the tasks' data (``read_apart``); of those whose data cannot be read nothing is told.
+
+    What counts trains nothing.
     """
     own = own_config(recipe)
-    if recipe.pretrain.steps:
+    counts = own.model_type == history.COUNTED
+    if recipe.pretrain.steps and not counts:
         head = objective_named(recipe.pretrain.objective).model_class
         yield "pretrain", Training(own, recipe.pretrain, recipe.model.context, head)
     for task, reading in readings.items():
         settings = recipe.tasks[task]
+        if counts and not settings.model:
+            continue
         config = load_config(settings.model) if settings.model else own
         head = task_named(task, settings).class_for(config)
         settings = finetuning(settings, parameters=1, examples=reading.examples)

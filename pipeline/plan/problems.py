@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch, check_processes
+from pipeline.model import history
 from pipeline.model.published import check_positions, load_config
 from pipeline.plan.needs import Need
 from pipeline.plan.tables import size
@@ -72,6 +73,8 @@ def _check_task(name: str, settings: Finetune, recipe: Recipe) -> None:
     if not settings.model:
         check_writing(recipe, task_named(name, settings).class_for)
     setting, context = f"--tasks.{name}.max-tokens", recipe.model.context
+    if not settings.model and not recipe.model.start:
+        history.refuse_counts(recipe.model.family, f"task '{name}'")
     if settings.model:
         check_positions(load_config(settings.model), settings.max_tokens, settings.model, setting)
     elif settings.max_tokens > context:

@@ -26,6 +26,7 @@ from pipeline.artifacts import (
     write_json,
     write_json_lines,
 )
+from pipeline.model import history
 from pipeline.model.adapters import hold_in_bfloat16, stock, trained_parameters
 from pipeline.model.families import check_writes
 from pipeline.model.machine import choose_for_many_shapes, compiling, on_device, use_physical_cores
@@ -118,6 +119,7 @@ def bench_for(
     name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact, watch: Watch
 ) -> tuple[Bench, PreTrainedModel]:
     """The task's examples, encoded, and the model to start from, with the arguments of ``finetune``."""
+    history.refuse_counts(load_config(start).model_type, start)
     task = task_named(name, settings)
     parts = read_examples(task, held_out, seed)
     tokenizer = load_tokenizer(start)

@@ -9,7 +9,8 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
-from pipeline.artifacts import LOG, SKIPPED, Artifact
+from pipeline.artifacts import LOG, SKIPPED, Artifact, write_json_lines
+from pipeline.model import history
 from pipeline.model.machine import choose, compiling, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
@@ -58,6 +59,8 @@ def pretrain(
     tokenizer = load_tokenizer(str(tokenizer_directory))
     objective = objective_of(recipe, tokenizer, tokenizer_directory / "shards")
     following = [follower(tokenizer)] if follower else []
+    if recipe.model.family == history.COUNTED and not recipe.model.start:
+        return on_main(lambda: _count(objective, out))
     trainer = _trainer(objective, out, [*callbacks, *following])
     held_out, parameters = trainer.eval_dataset, objective.parameters(trainer.model)
     train_or_resume(trainer, out.checkpoints, recipe.watch.hung_after)
@@ -80,6 +83,24 @@ def pretrain(
         **trainer.meter.energy_spent(),
     }
     return {**rows, "model": {**rows["model"], **costs}}
+
+
+def _count(objective: Objective, out: Artifact) -> Metrics:
+    """n-grams of the rows that others are trained on; parameters are all stored numbers."""
+    from pipeline.train.counting import count, held_out_loss
+
+    recipe, held_out = objective.recipe, objective.held_out_rows()
+    rows = objective.training_rows(out.checkpoints)
+    model, told = count(rows, objective.config(), out.checkpoints, recipe.watch)
+    with out.writing() as beside:
+        objective.save(model, out.checkpoints, beside)
+    saved = load_model(str(out.path), objective.model_class)
+    measured = {"eval_loss": held_out_loss(saved, held_out, recipe.pretrain.micro_batch)}
+    found = objective.metrics(measured, saved, held_out)
+    bits = found["model"]["bits_per_byte"]
+    write_json_lines(out.path / LOG, [{"step": recipe.pretrain.steps, **measured, "bits_per_byte": bits}])
+    sizes = {"parameters": saved.num_parameters(), "steps": recipe.pretrain.steps}
+    return {**found, "model": {**found["model"], **told, **sizes}}
 
 
 def trainer_for(

@@ -9,22 +9,46 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import GroundupError
+
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
     from pipeline.model.dial import Shape
     from pipeline.recipe import Model
 
-FAMILIES = ("nplm", "lstm")
+FAMILIES = ("ngram", "nplm", "lstm")
 """In the order of their years; each is a file here that registers its classes."""
 TRAINED = ("nplm", "lstm")
 """Those with weights that a gradient changes."""
+COUNTED = "ngram"
+"""The one without: pre-training counts."""
+CODE = (*(f"{family}.py" for family in FAMILIES), "shared.py")
+"""Files that lie beside the weights of these models."""
 
 
 def register() -> None:
     """Let transformers' Auto classes know the families."""
     for family in FAMILIES:
         import_module(f"{__name__}.{family}")
+
+
+def refuse_counts(family: str, where: str) -> None:
+    """Refuse to train what has nothing that can be.
+
+    Args:
+        family: the model_type.
+        where: the model or setting to name.
+
+    Raises:
+        GroundupError: for counts.
+    """
+    if family == COUNTED:
+        raise GroundupError(
+            where,
+            "an n-gram model is a table of counts, which no gradient changes",
+            "start from another model, such as one of the family nplm",
+        )
 
 
 def config_of(settings: Model, shape: Shape, vocabulary: int, **tokens: int | None) -> PretrainedConfig:
@@ -40,6 +64,7 @@ def config_of(settings: Model, shape: Shape, vocabulary: int, **tokens: int | No
 
     register()
     sizes: dict[str, dict[str, Any]] = {
+        "ngram": {"window": settings.window},
         "nplm": {
             "feature_size": shape.width,
             "hidden_units": shape.width,

@@ -20,9 +20,10 @@ from transformers import (
 )
 
 from pipeline.errors import GroundupError
+from pipeline.model import history
 from pipeline.model.cost import cost
 from pipeline.model.families import check_family, model_config, round_up
-from pipeline.model.published import fit_embeddings, load_model
+from pipeline.model.published import fit_embeddings, load_config, load_model
 from pipeline.recipe import Attention, Model, Recipe
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.trainer import MeteredTrainer
@@ -117,7 +118,9 @@ class Objective(ABC):
     def model(self) -> PreTrainedModel:
         """The model before its first step, in float32: from random weights, or those to start from."""
         if self.recipe.model.start:
-            model = load_model(self.recipe.model.start, self.model_class)
+            start = self.recipe.model.start
+            history.refuse_counts(load_config(start).model_type, start)
+            model = load_model(start, self.model_class)
             fit_embeddings(model, self.tokenizer)
             return model
         return getattr(transformers, self.model_class).from_config(self.config(), dtype="float32")
