@@ -40,14 +40,14 @@ recipe = Recipe(
         "ngram": Rung(
             year=1995,
             paper="Kneser and Ney, Improved Backing-off for M-gram Language Modeling",
-            changed="words are counted by the few before them; what was never seen falls back on fewer",
-            model=Model(family="ngram", window=2),
+            changed="each word is counted after the four before it; what was never seen falls back on fewer",
+            model=Model(family="ngram", window=4),
             optimizer="adamw",
         ),
         "nplm": Rung(
             year=2003,
             paper="Bengio et al., A Neural Probabilistic Language Model",
-            changed="words become vectors, and a network of one hidden layer reads the four before the next",
+            changed="words become vectors, and a layer of hidden units reads the four before the next",
             model=Model(family="nplm", depth=1, width=128, window=4, direct=False),
             optimizer="adamw",
             learning_rate=3e-3,

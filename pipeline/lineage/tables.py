@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
-from pipeline.lineage.results import Climbed, Lineage, Score
+from pipeline.lineage.results import PRETRAIN, Climbed, Lineage, Score
 from pipeline.lineage.steps import Step
 from pipeline.processes import is_main
 from pipeline.report.tables import ABSENT, MainMetric, drawn, number, print_table, told_apart, words
@@ -31,7 +31,7 @@ def print_lineage(lineage: Lineage, found: Sequence[Step]) -> None:
         print(sentence)
     head, rows = bought(lineage, found)
     if rows:
-        print_table(Text("\nwhat each step bought", style="bold"), drawn(head, rows))
+        print_table(Text("\nwhat each step bought", style="bold"), drawn(head, rows, words=2))
     print(NOTE)
 
 
@@ -52,7 +52,7 @@ def titles(lineage: Lineage) -> dict[str, str]:
 def title(column: str, metric: MainMetric) -> str:
     """A column's name and its metric, with an arrow to where it is better."""
     arrow = "↓" if metric.lower_is_better else "↑"
-    task = "" if column == "pretrain" else f"{column} "
+    task = "" if column == PRETRAIN else f"{column} "
     return f"{task}{words(metric.name)} {arrow}"
 
 
@@ -72,7 +72,7 @@ def costs(rung: Climbed) -> list[str]:
     return [
         number(rung.parameters),
         number(rung.tokens),
-        *(number(None if spent.flops is None else spent.flops / _TERA) for spent in (one, other)),
+        *(number(spent.flops / _TERA if spent.flops else None) for spent in (one, other)),
         number(one.seconds + other.seconds, "seconds"),
         number(sum(known) if len(known) == 2 else None),
     ]
@@ -89,16 +89,19 @@ def ends(score: Score) -> str:
 
 def absent(lineage: Lineage) -> list[str]:
     """One sentence for each reason why rungs have no score."""
-    why: dict[tuple[str, str], list[str]] = {}
+    things: dict[str, dict[str, None]] = {}
+    names: dict[str, dict[str, None]] = {}
     for rung in lineage.rungs:
         for column, score in rung.scores.items():
             if score.why:
-                why.setdefault((column, score.why), []).append(rung.name)
-    return [f"No {_thing(column)} of {' and '.join(names)}: {said}." for (column, said), names in why.items()]
+                things.setdefault(score.why, {})["bits per byte" if column == PRETRAIN else column] = None
+                names.setdefault(score.why, {})[rung.name] = None
+    return [f"No {_listed(things[why])} of {_listed(names[why])}: {why}." for why in things]
 
 
-def _thing(column: str) -> str:
-    return "bits per byte" if column == "pretrain" else column
+def _listed(words: Iterable[str]) -> str:
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def bought(lineage: Lineage, found: Sequence[Step]) -> tuple[list[str], list[list[str]]]:
