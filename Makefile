@@ -9,7 +9,7 @@ GROUNDUP := $(BIN)/groundup
 COMMON = --recipe $(RECIPE) --runs $(RUNS) $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning setup-torchao plan tokenizer pretrain finetune align rates sweep run evaluate harness membership explain compare report chat demo translate merge export publish space test lint format docs bench bench-gpu
+.PHONY: help setup setup-chinese setup-smollm2 setup-reasoning setup-torchao plan tokenizer pretrain finetune align rates sweep lineage run evaluate harness membership explain compare report chat demo translate merge export publish space test lint format docs bench bench-gpu
 
 help: setup
 	@$(GROUNDUP) --help
@@ -58,6 +58,10 @@ rates: setup
 
 sweep: setup
 	$(GROUNDUP) sweep $(addprefix --over=,$(OVER)) --task "$(TASK)" $(COMMON)
+
+lineage: RECIPE = lineage
+lineage: setup
+	$(GROUNDUP) lineage $(if $(RUNGS),--rungs $(RUNGS)) $(COMMON)
 
 run: setup
 	$(GROUNDUP) run $(COMMON)

@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 CORPUS = ROOT / "docs" / "corpus.md"
 DATA_SOURCES = ROOT / "docs" / "data-sources.md"
+LINEAGE = ROOT / "docs" / "lineage.md"
 PERFORMANCE = ROOT / "docs" / "performance.md"
 TOKENIZER = ROOT / "docs" / "tokenizer.md"
 TRAINING = ROOT / "docs" / "training.md"

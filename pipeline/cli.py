@@ -141,7 +141,8 @@ def _help() -> str:
 def _settings(name: str, verb: Verb, arguments: list[str]) -> tuple[Common, Recipe, Any]:
     """The verb's own options, then the recipe with what the command line overrides."""
     show_help = bool({"-h", "--help"} & set(arguments))
-    common, rest = parse(f"groundup {name}", Common(), [a for a in arguments if a not in ("-h", "--help")])
+    usual = Common(recipe=verb.usual_recipe)
+    common, rest = parse(f"groundup {name}", usual, [a for a in arguments if a not in ("-h", "--help")])
     options = verb.options
     if options != Nothing():
         options, rest = parse(f"groundup {name}", options, rest)

@@ -50,7 +50,7 @@ def flags(settings: object, prefix: str = "--") -> dict[str, Any]:
         value, flag = getattr(settings, field.name), prefix + field.name.replace("_", "-")
         if dataclasses.is_dataclass(value):
             found |= flags(value, f"{flag}.")
-        elif isinstance(value, dict) and value:
+        elif isinstance(value, dict):
             for name, entry in value.items():
                 found |= flags(entry, f"{flag}.{name}.")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pipeline.settings import incidental
@@ -74,6 +74,10 @@ class Tokenizer:
     """Numbers are split into groups of at most three digits, into single digits, or not at all."""
     whitespace: Literal["runs", "single"] = "runs"
     """A run of blanks, as in indented code, may become one token, or each blank stays alone."""
+    mask: bool = False
+    """A token that stands for one that is hidden, which masked and replaced-token pre-training need."""
+    sentinels: int = 0
+    """Tokens that stand for hidden spans, <extra_id_0> and so on, which span-corruption needs; T5 has 100."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,8 @@ class Model:
     """The architecture, by one dial."""
 
     family: str = "llama"
-    """A causal language model of transformers by its model_type, such as llama, qwen3, gpt2, mistral or olmo2."""
+    """A model of transformers by its model_type: llama, qwen3, gpt2, mistral or olmo2; for other objectives than causal
+    bert, t5 or electra."""
     depth: int | Size = 6
     """The dial: layers, or a name. What is 0 here, and in pretrain and tokenizer, follows (docs/models.md)."""
     width: int = 0
@@ -108,6 +113,10 @@ class Model:
     """Heads of keys and values, each shared by a group of attention heads; 0 gives every head its own."""
     context: int = 0
     """Longest sequence, in tokens; 0 lets the dial decide."""
+    window: int = 4
+    """ngram and nplm: tokens before the one predicted that the model sees (docs/models.md)."""
+    direct: bool = True
+    """nplm: weights straight from these tokens to the output, beside those through the hidden units."""
     start: str = ""
     """Published weights to start from instead of random ones: a path, a Hub name or package:NAME."""
 
@@ -125,9 +134,29 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Pretrain:
-    """Token shards to a causal language model."""
+class Corruption:
+    """What the objectives other than causal hide of the text, and how (docs/training.md)."""
 
+    share: float = 0.15
+    """Share of the tokens that is hidden."""
+    whole_words: bool = False
+    """Hide all tokens of a word or none; masked and replaced-token."""
+    mean_span: float = 3.0
+    """Tokens of a hidden span on average; span-corruption."""
+    generator: float = 0.25
+    """Width of the model that proposes replacements, as a share of the other's; replaced-token."""
+    discriminator_weight: float = 50.0
+    """Weight of telling replaced tokens, beside that of proposing them; replaced-token."""
+
+
+@dataclass(frozen=True)
+class Pretrain:
+    """Token shards to a language model."""
+
+    objective: str = "causal"
+    """What is learnt (docs/training.md): causal, the next token; masked, hidden tokens from both sides (BERT);
+    span-corruption, hidden spans (T5); replaced-token, which tokens were replaced (ELECTRA)."""
+    corruption: Corruption = Corruption()
     steps: int = 0
     """Optimiser steps; 0 lets the model's size decide, and takes a published start as it is."""
     tokens_per_parameter: float = 20.0
@@ -168,7 +197,7 @@ class Pretrain:
     """A step is skipped whose loss is so many standard deviations above the mean of late; 0 skips none for that."""
     stream: Stream = Stream()
     evaluation_tokens: int = 50_000
-    """Held-out tokens that bits per byte is measured on."""
+    """Held-out tokens that the loss, and bits per byte where it is defined, is measured on."""
     evaluate_every: int = incidental(100)
     """Steps between two measurements during training; 0 measures at the end only."""
     checkpoint_every: int = incidental(200)
@@ -416,6 +445,31 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A step in the history of language models: what a model of it is, where text and budget are those of all.
+
+    Steps, batch, context and schedule are the recipe's own, so that every rung is trained on the same tokens.
+    """
+
+    year: int = 2020
+    """When it was published; rungs stand in this order."""
+    paper: str = ""
+    """Who described it."""
+    changed: str = ""
+    """What was new, in a few words."""
+    model: Model = Model()
+    objective: str = "causal"
+    """What it learns (docs/training.md): causal, masked, span-corruption or replaced-token."""
+    corruption: Corruption = Corruption()
+    optimizer: Optimizer = "muon"
+    """muon: Muon for matrices inside the layers, AdamW for the rest. adamw, schedule-free: that for everything."""
+    learning_rate: float = 0.0
+    """Peak rate of AdamW; 0 lets the model's size and the tokens decide."""
+    muon_learning_rate: float = 0.02
+    """Peak rate of Muon."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """What to train, from the text to the tasks."""
 
@@ -437,3 +491,24 @@ class Recipe:
     tasks: Mapping[str, Finetune] = field(default_factory=dict)
     dpo: Dpo = Dpo()
     grpo: Grpo = Grpo()
+    lineage: Mapping[str, Rung] = field(default_factory=dict)
+
+    def of_rung(self, name: str) -> Recipe:
+        """The recipe of one rung: its model, trained on this text with this budget, and fine-tuned for these tasks."""
+        rung = self.lineage[name]
+        return replace(
+            self,
+            name=name,
+            model=replace(rung.model, context=self.model.context),
+            pretrain=replace(
+                self.pretrain,
+                objective=rung.objective,
+                corruption=rung.corruption,
+                optimizer=rung.optimizer,
+                learning_rate=rung.learning_rate,
+                muon_learning_rate=rung.muon_learning_rate,
+            ),
+            dpo=Dpo(),
+            grpo=Grpo(),
+            lineage={},
+        )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.errors import GroundupError, nearest
 from pipeline.launch import check_launch
+from pipeline.model import history
 from pipeline.model.scaling import resolved
 from pipeline.processes import on_main, say, world_size
 from pipeline.provenance import provenance
@@ -301,8 +302,18 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
         data=recipe.pretrain.stream.sources,
         start=recipe.model.start,
         every_process=True,
-        check=lambda: check_launch("pretrain", recipe.pretrain),
+        check=lambda: _check_pretraining(recipe),
     )
+
+
+def _check_pretraining(recipe: Recipe) -> None:
+    check_launch("pretrain", recipe.pretrain)
+    if (
+        recipe.pretrain.objective != "causal"
+    ):  # which has nothing more to be checked, and torch is slow to import
+        from pipeline.train.objectives import check_objective
+
+        check_objective(recipe)
 
 
 def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
@@ -324,8 +335,19 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
         data=tuple(spec for spec in (settings.data, settings.eval_data) if spec),
         start=settings.model,
         every_process=True,
-        check=lambda: check_launch(f"tasks.{task}", settings),
+        check=lambda: _check_finetuning(recipe, task, settings),
     )
+
+
+def _check_finetuning(recipe: Recipe, task: str, settings: Finetune) -> None:
+    check_launch(f"tasks.{task}", settings)
+    if not settings.model and not recipe.model.start:
+        history.refuse_counts(recipe.model.family, f"task '{task}'")
+    if not settings.model and recipe.pretrain.objective != "causal":
+        from pipeline.tasks import task_named
+        from pipeline.train.objectives import check_writing
+
+        check_writing(recipe, task_named(task, settings).class_for)
 
 
 def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
@@ -350,6 +372,10 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
         from pipeline.train.align.problems import read_problems
 
         check_trl()
+        if not settings.model and recipe.pretrain.objective != "causal":
+            from pipeline.train.objectives import check_writing
+
+            check_writing(recipe, lambda config: "AutoModelForCausalLM")
         if chat and chat.adapter.method != "none" and not settings.model:
             raise GroundupError(
                 f"--{method}.model",

@@ -14,7 +14,7 @@ from filelock import FileLock
 
 from tests.browser import chromium
 from tests.command_line import Groundup, run_groundup, run_interpreter
-from tests.small_recipe import write_data, write_recipe
+from tests.small_recipe import write_data, write_lineage, write_recipe
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -54,6 +54,7 @@ def data(shared: Path) -> Path:
         if not directory.exists():
             write_data(directory)
             write_recipe(directory)
+            write_lineage(directory)
     return directory
 
 

@@ -29,6 +29,28 @@ recipe = Recipe(
 )
 """
 
+LINEAGE = """
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.recipe import Model, Rung
+from pipeline.recipe_files import load_recipe
+
+tiny = load_recipe(str(Path(__file__).with_name("tiny.py")))
+small = Model(depth=1, width=64)
+recipe = replace(
+    tiny,
+    tokenizer=replace(tiny.tokenizer, mask=True),
+    pretrain=replace(tiny.pretrain, prompts=()),
+    tasks={name: replace(tiny.tasks[name], from_scratch=False) for name in ("sentiment", "translation", "chat")},
+    lineage={
+        "bert": Rung(year=2018, changed="both sides", model=replace(small, family="bert"), objective="masked"),
+        "gpt2": Rung(year=2019, paper="Radford", changed="attention", model=replace(small, family="gpt2")),
+        "llama": Rung(year=2023, paper="Touvron", changed="rotary positions", model=replace(small, family="llama")),
+    },
+)
+"""
+
 NOUNS = ["film", "story", "actor", "scene", "script", "score", "ending", "plot", "camera", "dialogue"]
 GOOD = ["wonderful", "moving", "clever", "bright", "warm", "honest"]
 BAD = ["dull", "clumsy", "empty", "loud", "slow", "false"]
@@ -122,4 +144,11 @@ def write_recipe(data: Path) -> Path:
     """The recipe, beside its data."""
     path = data / "tiny.py"
     path.write_text(RECIPE.replace("DATA", str(data)))
+    return path
+
+
+def write_lineage(data: Path) -> Path:
+    """A recipe of the same name, text and budget with rungs, beside it."""
+    path = data / "rungs.py"
+    path.write_text(LINEAGE)
     return path

@@ -29,7 +29,7 @@ def test_recipes_that_come_along_are_sound(name: str) -> None:
 
 
 def test_the_recipes_are_those_of_the_readme() -> None:
-    names = ["base_1b", "chinese", "dial", "gpt2_small", "nanogpt", "quickstart", "smollm2"]
+    names = ["base_1b", "chinese", "dial", "gpt2_small", "lineage", "nanogpt", "quickstart", "smollm2"]
     assert recipe_names() == names
 
 

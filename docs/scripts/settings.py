@@ -19,7 +19,7 @@ from docs.scripts.pages import ROOT
 from pipeline.artifacts import write_text
 from pipeline.model.scaling import resolved
 from pipeline.overrides import flags, value_of
-from pipeline.recipe import Dpo, Finetune, Grpo, Model, Pretrain, Recipe
+from pipeline.recipe import Dpo, Finetune, Grpo, Model, Pretrain, Recipe, Rung
 from pipeline.settings import choices, fingerprint
 from pipeline.stages import Run
 from pipeline.verbs import VERBS
@@ -27,7 +27,7 @@ from pipeline.verbs.common import Common, Nothing
 
 PAGE = ROOT / "docs" / "settings.md"
 
-_TASK = "TASK"
+_TASK, _RUNG = "TASK", "RUNG"
 _POSITIONAL = get_args(tyro.conf.Positional[str])[1:]
 """What marks a setting that is given without a flag."""
 _WHOLE = resolved(
@@ -37,6 +37,7 @@ _WHOLE = resolved(
         tasks={_TASK: Finetune(data="-")},
         dpo=Dpo(data="-"),
         grpo=Grpo(data=("-",)),
+        lineage={_RUNG: Rung()},
     )
 )
 """A recipe with every stage, and numbers for all that would follow from others."""
@@ -61,7 +62,7 @@ Written by `make docs` from the dataclasses of [`pipeline/recipe.py`](../pipelin
   is written as Python has it: `Pretrain(steps=1000)`. `groundup VERB --help` shows the values of the recipe that is
   named.
 - `TASK` is the name of a task, such as `--tasks.sentiment.steps`. With `--task NAME` (or `all`) `--finetune.steps` is
-  that setting of the tasks that were named.
+  that setting of the tasks that were named. `RUNG` is the name of a rung of a [lineage](lineage.md).
 - A switch takes no value: `--corpus.no-mask-personal-data` turns it off. What takes several values takes them separated
   by blanks.
 - The default is that of the dataclass; recipes set their own. Of a model's size 0 means that it follows from the dial.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from pipeline.checks.aligning import check_dpo, check_grpo
-from pipeline.checks.model import check_model
+from pipeline.checks.lineage import check_lineage
+from pipeline.checks.model import check_causal_family, check_model
 from pipeline.checks.numbers import check_numbers, check_ranges
 from pipeline.checks.refusal import require
 from pipeline.checks.tasks import check_task
@@ -99,13 +100,15 @@ def check(recipe: Recipe) -> None:
         "a Slurm cluster needs one",
         "name it (sinfo lists them)",
     )
+    needed = 300 + recipe.tokenizer.sentinels
     require(
-        recipe.tokenizer.vocabulary >= 300 or recipe.tokenizer.vocabulary == 0,
+        recipe.tokenizer.vocabulary >= needed or recipe.tokenizer.vocabulary == 0,
         "tokenizer.vocabulary",
         f"{recipe.tokenizer.vocabulary} is too small",
-        "bytes and special tokens alone take 300; use at least that, or 0 for what suits the model",
+        f"bytes and special tokens alone take {needed}; use at least that, or 0 for what suits the model",
     )
     check_model(recipe.model)
+    check_causal_family(recipe)
     check_ranges(recipe)
     trains = recipe.pretrain.steps > 0 or not recipe.model.start
     require(
@@ -114,3 +117,4 @@ def check(recipe: Recipe) -> None:
         "there is no text to train on",
         "name a file, a directory, package:NAME or hub:OWNER/NAME",
     )
+    check_lineage(recipe, check)

@@ -20,6 +20,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "heads": (0, 10**5),
     "context": (0, 2**27),
     "vocabulary": (0, 10**7),
+    "sentinels": (0, 1000),
     "training-megabytes": (1e-3, 1e9),
     "megabytes": (0, 1e12),
     "minimum-characters": (0, 10**9),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pipeline.checks.refusal import require
-from pipeline.recipe import Align, Finetune, Pretrain, Recipe, Stream
+from pipeline.model import history
+from pipeline.recipe import Align, Corruption, Finetune, Pretrain, Recipe, Stream
 
 
 def check_saving(section: str, training: Pretrain | Finetune | Align) -> None:
@@ -64,6 +65,8 @@ def check_pretraining(recipe: Recipe) -> None:
     check_training("pretrain", settings)
     _check_schedule(settings)
     _check_stream(settings.stream)
+    _check_history(recipe)
+    _check_corruption(settings.corruption)
     require(
         settings.global_batch >= 0,
         "pretrain.global-batch",
@@ -97,6 +100,18 @@ def check_pretraining(recipe: Recipe) -> None:
         )
 
 
+def _check_history(recipe: Recipe) -> None:
+    family, settings = recipe.model.family, recipe.pretrain
+    if recipe.model.start or family not in history.TRAINED:
+        return
+    require(
+        settings.optimizer != "muon",
+        "pretrain.optimizer",
+        f"Muon is for matrices in a stack of layers, and {family} has none",
+        "use adamw",
+    )
+
+
 def _check_stream(stream: Stream) -> None:
     require(
         len(stream.weights) in (0, len(stream.sources)),
@@ -115,6 +130,33 @@ def _check_stream(stream: Stream) -> None:
         "pretrain.stream.window",
         f"{stream.window} tokens hold no document",
         "use some millions, such as 16000000",
+    )
+
+
+def _check_corruption(corruption: Corruption) -> None:
+    require(
+        0 < corruption.share < 1,
+        "pretrain.corruption.share",
+        f"{corruption.share:g} of the tokens leaves nothing to predict, or nothing to predict it from",
+        "use one between 0 and 1, such as 0.15",
+    )
+    require(
+        corruption.mean_span >= 1,
+        "pretrain.corruption.mean-span",
+        f"a span of {corruption.mean_span:g} tokens is none",
+        "use 1 or more, such as 3",
+    )
+    require(
+        0 < corruption.generator <= 1,
+        "pretrain.corruption.generator",
+        f"{corruption.generator:g} is no share of a width",
+        "use one above 0 and up to 1, such as 0.25",
+    )
+    require(
+        corruption.discriminator_weight > 0,
+        "pretrain.corruption.discriminator-weight",
+        f"{corruption.discriminator_weight:g} teaches the discriminator nothing",
+        "use a positive one, such as 50",
     )
 
 

@@ -30,3 +30,9 @@ def unigram_bits_per_byte(counts: Counter[int], vocabulary: int, tokens: Sequenc
     """
     total = sum(counts.values()) + vocabulary
     return sum(-math.log2((counts[t] + 1) / total) for t in tokens) / size
+
+
+def unigram_loss(counts: Counter[int], vocabulary: int, tokens: Sequence[int]) -> float:
+    """The same in nats per token."""
+    bits = unigram_bits_per_byte(counts, vocabulary, tokens, size=max(1, len(tokens)))
+    return bits * math.log(2)

@@ -43,11 +43,17 @@ def finished_artifact(run: Run, task: str) -> Artifact:
 
 
 def stock_model(artifact: Artifact) -> tuple[Any, Any]:
-    """The causal model of a finished stage and its tokenizer."""
+    """The causal model of a finished stage and its tokenizer.
+
+    Raises:
+        GroundupError: for a model that is none.
+    """
+    from pipeline.model.families import check_writes
     from pipeline.model.machine import on_device
-    from pipeline.model.published import load_model, load_tokenizer
+    from pipeline.model.published import load_config, load_model, load_tokenizer
 
     path = str(artifact.path)
+    check_writes(load_config(path), "AutoModelForCausalLM", path)
     return on_device(load_model(path, "AutoModelForCausalLM")), load_tokenizer(path)
 
 

@@ -111,7 +111,10 @@ def measure_task(run: Run, name: str) -> dict[str, Any]:
 
 
 def measure_pretrained(run: Run) -> dict[str, float]:
-    """Held-out loss and bits per byte of the pre-trained model; nothing for published weights without a corpus."""
+    """Held-out loss and bits per byte of the pre-trained model.
+
+    Nothing for published weights without a corpus, and for other objectives than causal: they measured it at the end.
+    """
     import torch
 
     from pipeline.evaluate.bits import bits_per_byte
@@ -122,7 +125,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
 
     made = run.artifact("pretrain").manifest()["settings"]
     settings, shape = from_settings(Pretrain, made["pretrain"]), from_settings(Model, made["model"])
-    if not settings.steps:
+    if not settings.steps or settings.objective != "causal":
         return {}
     shards = run.artifact("tokenizer").path / "shards"
     model, tokenizer = stock_model(run.artifact("pretrain"))

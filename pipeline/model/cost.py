@@ -10,9 +10,11 @@ from typing import Any
 import torch
 import transformers
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 
+from pipeline.model import history
 from pipeline.model.adapters import attach, trained_parameters
+from pipeline.model.families import is_encoder
 from pipeline.recipe import Adapter
 
 
@@ -36,6 +38,7 @@ def cost(
     length: int,
     model_class: str = "AutoModelForCausalLM",
     adapter: Adapter = Adapter(),  # noqa: B008 - frozen
+    written: int = 0,
 ) -> Cost:
     """Count on a model without weights, over one sequence of ``length`` tokens.
 
@@ -44,6 +47,7 @@ def cost(
         length: in tokens; a token of a longer sequence costs more, by its attention.
         model_class: the auto class, which decides the head.
         adapter: what is trained of it; weights that are not need no gradient.
+        written: tokens that an encoder-decoder writes for those that it reads; 0 takes as many.
     """
     # The attention of choice may exist on a GPU only; the plain one has the same products. Those of experts in groups
     # exist in bfloat16 only.
@@ -54,8 +58,12 @@ def cost(
             attach(model, adapter, model_class)
         ids = torch.zeros(1, length, dtype=torch.long)
         with FlopCounterMode(display=False, custom_mapping=_EXPERTS) as counter:
-            written = {"decoder_input_ids": ids} if model_class == "AutoModelForSeq2SeqLM" else {}
-            output = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False, **written)
+            # Where both sides are seen, the library would look what a mask masks, which has no numbers here.
+            both_sides = config.is_encoder_decoder or is_encoder(config)
+            told = {} if both_sides else {"attention_mask": torch.ones_like(ids)}
+            if model_class == "AutoModelForSeq2SeqLM":
+                told["decoder_input_ids"] = torch.zeros(1, written or length, dtype=torch.long)
+            output = model(input_ids=ids, use_cache=False, **told)
             sum(tensor.sum() for tensor in output.values()).backward()
     return Cost(
         parameters,
@@ -111,16 +119,24 @@ _EXPERTS = {torch.ops.aten._grouped_mm: _grouped_product}
 """What torch's counter does not know."""
 
 
+def language_model(config: PretrainedConfig) -> PreTrainedModel:
+    """The model without weights under the auto class by which it is a language model: causal where it can be."""
+    classes = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForMaskedLM")
+    known = (name for name in classes if type(config) in getattr(transformers, name)._model_mapping)
+    with torch.device("meta"):
+        return getattr(transformers, next(known, classes[0])).from_config(config)
+
+
 def matrix_parameters(config: PretrainedConfig) -> int:
     """Parameters inside the layers, counted on the model without weights."""
-    with torch.device("meta"):
-        return AutoModelForCausalLM.from_config(config).num_parameters(exclude_embeddings=True)
+    return language_model(config).num_parameters(exclude_embeddings=True)
 
 
 def embedding_parameters(config: PretrainedConfig) -> tuple[int, int]:
     """Parameters of the token embeddings (and of the output layer, where it is not the same) and of all."""
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
+    model = language_model(config)
+    if config.model_type == history.COUNTED:  # and has neither
+        return 0, model.num_parameters()
     tables = {
         id(m.weight): m.weight.numel() for m in (model.get_input_embeddings(), model.get_output_embeddings())
     }

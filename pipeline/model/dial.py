@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pipeline.model import history
 from pipeline.recipe import Model, Size
 
 HEAD = 64
@@ -49,10 +50,10 @@ class Shape:
 
 
 def shape_of(settings: Model) -> Shape:
-    """What is set, and for the rest what the dial says."""
+    """What is set, and for the rest what the dial says. Families without attention count as one head."""
     size = _turned_to(settings.depth)
     width = settings.width or size.width
-    heads = settings.heads or width // HEAD
+    heads = settings.heads or (1 if settings.family in history.FAMILIES else width // HEAD)
     return Shape(size.depth, width, heads, settings.kv_heads or heads, settings.context or size.context)
 
 
@@ -69,6 +70,14 @@ def _turned_to(depth: int | Size) -> Preset:
         return SIZES[depth]
     smaller = [size for size in SIZES.values() if size.depth <= depth] or [SIZES["tiny"]]
     return Preset(depth, max(128, HEAD * depth), smaller[-1].context)
+
+
+def parameters_inside(settings: Model) -> int:
+    """Parameters inside the layers: of a family of history by its own equations, else by the dial."""
+    shape = shape_of(settings)
+    if settings.family in history.TRAINED:
+        return history.parameters_inside(settings, shape)
+    return layer_parameters(shape)
 
 
 def layer_parameters(shape: Shape) -> int:

@@ -20,6 +20,8 @@ _WORTH_COMPILING = {"cpu": 2e13, "cuda": 2e16}
 """FLOPs of a training from which on compilation, 10 to 40 seconds, gains more than it costs."""
 _WORTH_ANY_SHAPE = {"cpu": 5e13, "cuda": math.inf}
 """The same of kernels for any shape: a minute, and they gain a quarter; on GPUs they were not measured."""
+_LOOPS = ("lstm",)
+"""Families whose layers go from token to token."""
 _EAGER_CONTEXT = 512
 """Longest rows whose attention matrices are best written out on a CPU (docs/performance.md)."""
 
@@ -52,6 +54,16 @@ class Choice:
         if self.liger:
             compiled += ", Liger's kernels"
         return f"{number}, {compiled}, attention {self.attention}, {device}"
+
+
+def compiling(setting: Compile, family: str) -> Compile:
+    """The setting, but auto leaves alone what torch.compile does not quicken: a loop over the tokens of a document.
+
+    Args:
+        setting: of the recipe.
+        family: the model_type.
+    """
+    return "no" if setting == "auto" and family in _LOOPS else setting
 
 
 def choose(

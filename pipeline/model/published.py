@@ -12,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from pipeline.artifacts import read_json
 from pipeline.errors import GroundupError, first_line
+from pipeline.model import history
 from pipeline.model.special_tokens import set_padding
 
 _REMEDY = "give a directory with config.json and weights, a Hub name that can be reached, or package:NAME"
@@ -131,6 +132,10 @@ def drawn_anew(model: PreTrainedModel) -> frozenset[str]:
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Add rows to a model's embeddings where its tokenizer has got more tokens (padding, turns) than they have."""
+    if (
+        model.config.model_type == history.COUNTED
+    ):  # it has none, and knows no more tokens than it has counted
+        return
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))
 
@@ -228,6 +233,7 @@ def _weights(start: str, loader: Any, place: str, options: dict[str, Any]) -> Pr
 
 
 def _load(start: str, loader: Any, place: str, options: dict[str, Any]) -> Any:
+    history.register()  # their own code lies beside their weights too, and is not run for that
     try:
         return loader.from_pretrained(place, **options)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:

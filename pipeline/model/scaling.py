@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.model.dial import layer_parameters, position, shape_of
+from pipeline.model import history
+from pipeline.model.dial import parameters_inside, position, shape_of
 from pipeline.model.families import round_up
 from pipeline.model.vocabulary import vocabulary_size
 from pipeline.recipe import Finetune, Pretrain, Recipe
@@ -80,7 +81,10 @@ def followed(recipe: Recipe) -> list[Followed]:
 def parameters(recipe: Recipe) -> int:
     """Of the whole model, embeddings included, to within some per cent of what pipeline/model/cost.py counts."""
     shape = shape_of(recipe.model)
-    return layer_parameters(shape) + round_up(vocabulary_size(recipe)) * shape.width
+    vocabulary = round_up(vocabulary_size(recipe))
+    if recipe.model.family in history.TRAINED:
+        return history.parameters_of(recipe.model, shape, vocabulary)
+    return parameters_inside(recipe.model) + vocabulary * shape.width
 
 
 def compute_optimal(flops: float) -> tuple[float, float]:
@@ -148,7 +152,7 @@ def _pretraining(recipe: Recipe) -> Pretrain:
     batch = settings.global_batch or max(_FEWEST_SEQUENCES, 2**power)
     steps = settings.steps or math.ceil(tokens / (batch * context))
     smallest = 0 if settings.optimizer == "muon" else _SMALLEST_FITTED
-    matrices = max(layer_parameters(shape_of(recipe.model)), smallest)
+    matrices = max(parameters_inside(recipe.model), smallest)
     rate = adamw_rate(matrices, max(tokens, steps * batch * context))
     return replace(
         settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.errors import GroundupError
+from pipeline.recipe import Tokenizer
 
 END_OF_TEXT = "<|endoftext|>"
 PAD = "<|pad|>"
@@ -14,6 +15,19 @@ UNKNOWN = "<|unk|>"
 """Of the algorithms that cannot write every text."""
 SPECIAL = (END_OF_TEXT, PAD, *TURNS)
 """Entries that never come out of plain text: end of a document, padding, and the turns of a conversation."""
+MASK = "<|mask|>"
+"""Stands for a token that is hidden."""
+
+
+def sentinels(count: int) -> tuple[str, ...]:
+    """What stands for hidden spans, in their order, by T5's names."""
+    return tuple(f"<extra_id_{number}>" for number in range(count))
+
+
+def hiding(settings: Tokenizer) -> tuple[str, ...]:
+    """What stands for hidden text in a tokenizer of these settings."""
+    return (*((MASK,) if settings.mask else ()), *sentinels(settings.sentinels))
+
 
 CHAT_TEMPLATE = (
     "{% if tools %}"

@@ -1,9 +1,11 @@
-"""How many entries a tokenizer has when the recipe leaves it open: as many as suit the model."""
+"""How many entries a tokenizer has when the recipe leaves it open, and the model that has rows for them."""
 
 from __future__ import annotations
 
-from pipeline.model.dial import layer_parameters, shape_of
-from pipeline.model.families import round_up
+from typing import Any
+
+from pipeline.model.dial import parameters_inside, shape_of
+from pipeline.model.families import model_config, round_up
 from pipeline.recipe import Recipe
 
 SMALLEST, LARGEST = 1024, 131_072
@@ -22,7 +24,19 @@ def vocabulary_size(recipe: Recipe) -> int:
     """
     if recipe.tokenizer.vocabulary:
         return recipe.tokenizer.vocabulary
-    shape = shape_of(recipe.model)
-    embeddings = _KNOWN_EMBEDDINGS * (layer_parameters(shape) / _KNOWN_PARAMETERS) ** _GROWTH
-    entries = round_up(round(embeddings / shape.width), 128)
+    embeddings = _KNOWN_EMBEDDINGS * (parameters_inside(recipe.model) / _KNOWN_PARAMETERS) ** _GROWTH
+    entries = round_up(round(embeddings / shape_of(recipe.model).width), 128)
     return min(max(entries, SMALLEST), LARGEST)
+
+
+def own_config(recipe: Recipe) -> Any:
+    """The configuration of the recipe's own model.
+
+    Raises:
+        GroundupError: when it starts from published weights that cannot be read.
+    """
+    from pipeline.model.published import load_config  # slow to import, and sizes alone need nothing of it
+
+    if recipe.model.start:
+        return load_config(recipe.model.start)
+    return model_config(recipe.model, round_up(vocabulary_size(recipe)))

@@ -9,19 +9,20 @@ from typing import Any
 
 import torch
 
+from pipeline.model import history
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, logits_bytes
-from pipeline.model.families import model_config, round_up
-from pipeline.model.machine import Choice, choose, choose_for_many_shapes, takes_bfloat16
+from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compiling, takes_bfloat16
 from pipeline.model.parts import Parts, parameters_by_part
 from pipeline.model.published import load_config
 from pipeline.model.scaling import finetuning
-from pipeline.model.vocabulary import vocabulary_size
+from pipeline.model.vocabulary import own_config
 from pipeline.recipe import Adapter, Finetune, Pretrain, Recipe
 from pipeline.stages import stage_of
 from pipeline.tasks import task_named
 from pipeline.train.arguments import micro_batch
 from pipeline.train.data.reading import Reading
 from pipeline.train.memory import PROCESS, Batch, Memory, training_memory
+from pipeline.train.objectives import objective_named
 
 
 @dataclass(frozen=True)
@@ -83,20 +84,10 @@ class Training:
     def choice(self, flops: float) -> Choice:
         """How it will compute here, by the FLOPs of one training."""
         settings = self.settings
+        compiles = compiling(settings.compile, self.config.model_type)
         if isinstance(settings, Pretrain):
-            return choose(settings.precision, settings.compile, settings.attention, flops, self.length)
-        return choose_for_many_shapes(settings.precision, settings.compile, flops, self.length)
-
-
-def own_config(recipe: Recipe) -> Any:
-    """The configuration of the recipe's own model.
-
-    Raises:
-        GroundupError: when it starts from published weights that cannot be read.
-    """
-    if recipe.model.start:
-        return load_config(recipe.model.start)
-    return model_config(recipe.model, round_up(vocabulary_size(recipe)))
+            return choose(settings.precision, compiles, settings.attention, flops, self.length)
+        return choose_for_many_shapes(settings.precision, compiles, flops, self.length)
 
 
 def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tuple[str, Training]]:
@@ -105,12 +96,18 @@ def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tu
     Args:
         recipe: with plain numbers.
         readings: of the tasks' data (``read_apart``); of those whose data cannot be read nothing is told.
+
+    What counts trains nothing.
     """
     own = own_config(recipe)
-    if recipe.pretrain.steps:
-        yield "pretrain", Training(own, recipe.pretrain, recipe.model.context)
+    counts = own.model_type == history.COUNTED
+    if recipe.pretrain.steps and not counts:
+        head = objective_named(recipe.pretrain.objective).model_class
+        yield "pretrain", Training(own, recipe.pretrain, recipe.model.context, head)
     for task, reading in readings.items():
         settings = recipe.tasks[task]
+        if counts and not settings.model:
+            continue
         config = load_config(settings.model) if settings.model else own
         head = task_named(task, settings).class_for(config)
         settings = finetuning(settings, parameters=1, examples=reading.examples)

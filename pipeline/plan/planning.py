@@ -12,9 +12,10 @@ import torch
 
 from pipeline.errors import GroundupError
 from pipeline.model.published import load_config
+from pipeline.model.vocabulary import own_config
 from pipeline.plan.machines import HERE, NAMED, Machine, estimate, prices_of
 from pipeline.plan.measuring import Speed, measured_speed
-from pipeline.plan.needs import Need, needs_of, own_config, trainings_of
+from pipeline.plan.needs import Need, needs_of, trainings_of
 from pipeline.plan.problems import problems_of, refusal, shortages
 from pipeline.plan.record import write_plan
 from pipeline.plan.tables import (

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch, check_processes
+from pipeline.model import history
 from pipeline.model.published import check_positions, load_config
 from pipeline.plan.needs import Need
 from pipeline.plan.tables import size
@@ -20,6 +21,7 @@ from pipeline.train.align.dpo import read_pairs
 from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
 from pipeline.train.data.examples import read_examples
+from pipeline.train.objectives import check_objective, check_writing
 
 _BYTES_A_CHARACTER = 2.5
 """Disk of the corpus and tokenizer stages while they work: raw and clean text and signatures, then token shards."""
@@ -46,6 +48,7 @@ def problems_of(recipe: Recipe) -> Iterator[str]:
         yield from refusal(load_config, recipe.model.start)
     if recipe.pretrain.steps:
         yield from refusal(check_launch, "pretrain", recipe.pretrain, processes)
+        yield from refusal(check_objective, recipe)
     for task, settings in recipe.tasks.items():
         yield from refusal(_check_task, task, settings, recipe)
     if recipe.dpo.data:
@@ -67,7 +70,11 @@ def refusal(check: Callable[..., Any], *arguments: Any) -> Iterator[str]:
 def _check_task(name: str, settings: Finetune, recipe: Recipe) -> None:
     check_launch(f"tasks.{name}", settings, recipe.plan.processes)
     micro_batch(settings.global_batch, settings.micro_batch, recipe.plan.processes)
+    if not settings.model:
+        check_writing(recipe, task_named(name, settings).class_for)
     setting, context = f"--tasks.{name}.max-tokens", recipe.model.context
+    if not settings.model and not recipe.model.start:
+        history.refuse_counts(recipe.model.family, f"task '{name}'")
     if settings.model:
         check_positions(load_config(settings.model), settings.max_tokens, settings.model, setting)
     elif settings.max_tokens > context:

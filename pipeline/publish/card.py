@@ -18,7 +18,7 @@ from pipeline.publish.adapters import joined_usage
 from pipeline.publish.data_sources import hub_identifier, without_directories
 from pipeline.publish.facts import Facts
 from pipeline.publish.markdown import environment
-from pipeline.publish.usage import usage
+from pipeline.publish.usage import trusting, usage
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe, recipe_names
 from pipeline.report.membership import ATTACKED_BY
@@ -75,6 +75,8 @@ def model_card(run: Run, stage: str, repo: str, base: str = "") -> str:
 
 def _code(facts: Facts, repo: str, base: str) -> str:
     whole = usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads, facts.instruction)
+    if facts.brings_code:
+        whole = trusting(whole, repo)
     if not base:
         return whole
     head = task_named(facts.task_name, facts.made_by).class_for(SimpleNamespace(**facts.config))

@@ -244,6 +244,11 @@ class Facts:
         return bool(self.config.get("is_encoder_decoder"))
 
     @property
+    def brings_code(self) -> bool:
+        """Whether Python code that the model is made of lies beside its weights."""
+        return "auto_map" in self.config
+
+    @property
     def prompt(self) -> str:
         """A beginning that the recipe watched the model continue."""
         return next(iter(self.settings.get("pretrain", {}).get("prompts", ())), "The")

@@ -15,6 +15,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from pipeline.artifacts import MANIFEST, METRICS
 from pipeline.errors import GroundupError, first_line
 from pipeline.hub.asking import asked
+from pipeline.model import history
 from pipeline.publish.adapters import adapter_files, base_of, has_adapter
 from pipeline.publish.card import model_card
 from pipeline.publish.data_sources import without_directories
@@ -43,6 +44,7 @@ PATTERNS = (
     "added_tokens.json",
     "chat_template.jinja",
     METRICS,
+    *history.CODE,
 )
 """Files of a stage that go up, beside its card and manifest; predictions, logs and checkpoints stay."""
 

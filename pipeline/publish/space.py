@@ -115,6 +115,12 @@ def space_card(title: str, model: str) -> str:
 
 def _page(facts: Facts) -> tuple[str, dict[str, Any]]:
     """Which page shows the model, and what it is told."""
+    if facts.brings_code:
+        raise GroundupError(
+            f"family {facts.config['model_type']}",
+            "its code lies beside its weights, and the pages run none of that",
+            "publish the model alone",
+        )
     if facts.chats:
         return "chat", {"instruction": facts.instruction}
     if facts.task is None:

@@ -42,6 +42,16 @@ model = HEAD.from_pretrained("REPO")
 """
 
 
+def trusting(code: str, repo: str) -> str:
+    """The same Python, for a model whose own code lies beside its weights, which a reader has to let run.
+
+    Args:
+        code: by ``usage``.
+        repo: name on the Hub.
+    """
+    return code.replace(f'"{repo}"', f'"{repo}", trust_remote_code=True')
+
+
 def usage(
     repo: str,
     task: type[Task] | None,

@@ -68,7 +68,7 @@ def compare_runs(first: Path, second: Path, tasks: Sequence[str] = ()) -> list[C
         raise GroundupError(
             f"{first} and {second}", "they share no finished task", "fine-tune both for one first"
         )
-    return [_compared(name, both[0][name], both[1][name]) for name in tasks or shared]
+    return [compared(name, both[0][name], both[1][name]) for name in tasks or shared]
 
 
 def _finished(run: Path) -> dict[str, Artifact]:
@@ -82,9 +82,21 @@ def _finished(run: Path) -> dict[str, Artifact]:
     }
 
 
-def _compared(name: str, first: Artifact, second: Artifact) -> Compared:
+def compared(name: str, first: Artifact, second: Artifact, metric: str = "") -> Compared:
+    """Compare one task of two runs.
+
+    Args:
+        name: of the task.
+        first: the finished stage of one run.
+        second: that of the other.
+        metric: that they are compared by; empty takes the task's main one.
+
+    Raises:
+        GroundupError: when they were measured on other examples.
+    """
     settings = first.manifest()["settings"]
     task = task_named(name, from_settings(Finetune, settings["finetune"]))
+    metric = metric or task.main_metric
     rows = [_by_place(artifact) for artifact in (first, second)]
     if rows[0].keys() != rows[1].keys():
         there = len(rows[0].keys() & rows[1].keys())
@@ -98,9 +110,9 @@ def _compared(name: str, first: Artifact, second: Artifact) -> Compared:
         str(number): task.statistics(examples, [by_place[place] for place in rows[0]])
         for number, by_place in enumerate(rows)
     }
-    found = draw(statistics, alike(task, examples), settings["seed"]).difference("1", "0", task.main_metric)
-    one, other = (statistics[number].score()[task.main_metric] for number in ("0", "1"))
-    return Compared(name, task.main_metric, (one, other), found.low, found.high, found.p, len(examples))
+    found = draw(statistics, alike(task, examples), settings["seed"]).difference("1", "0", metric)
+    one, other = (statistics[number].score()[metric] for number in ("0", "1"))
+    return Compared(name, metric, (one, other), found.low, found.high, found.p, len(examples))
 
 
 def _by_place(artifact: Artifact) -> dict[tuple[Any, ...], dict[str, Any]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import xml.etree.ElementTree as ElementTree
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from pipeline.report.charts import Drawing
 from pipeline.report.tables import columns, heading, number, words
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -42,6 +44,18 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(
         style=style, script=code, script_hash=_hash(code), **values
     )
+
+
+def standalone(drawing: Drawing) -> str:
+    """A chart as a file of its own, in the page's colours, light and dark."""
+    svg = ElementTree.fromstring(drawing)
+    width, height = svg.attrib["viewBox"].split()[2:]
+    svg.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "width": width, "height": height}
+    colours = (_TEMPLATES / "page.css").read_text("utf-8").partition("* {")[0]  # they stand first
+    style = ElementTree.Element("style")
+    style.text = f"{colours}svg {{ background: var(--card); color: var(--ink); font-family: sans-serif; }}"
+    svg.insert(0, style)
+    return ElementTree.tostring(svg, encoding="unicode") + "\n"
 
 
 def script() -> str:

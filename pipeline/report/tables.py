@@ -75,7 +75,9 @@ def main_metric(stage: str, metrics: Iterable[str] = ()) -> MainMetric | None:
     from pipeline.train.align import MAIN_METRICS
 
     if stage == "pretrain":
-        return MainMetric("bits_per_byte", lower_is_better=True)
+        known = set(metrics)  # of objectives without bits per byte the loss
+        name = "loss" if "loss" in known and "bits_per_byte" not in known else "bits_per_byte"
+        return MainMetric(name, lower_is_better=True)
     if method := method_of(stage):
         return MainMetric(MAIN_METRICS[method], lower_is_better=False)
     task = TASKS.get(task_of(stage))

@@ -33,7 +33,9 @@ def sweep(run: Run, task: str, over: Sequence[str], trials: int, spell: Callable
         GroundupError: for what cannot be swept, before any training, and for what every trial would meet.
     """
     stage = trained_stage(run, task, "sweep")
-    judged = task_named(task, run.recipe.tasks[task]).main_metric if task else ""
+    judged = "" if run.recipe.pretrain.objective == "causal" else "loss"
+    if task:
+        judged = task_named(task, run.recipe.tasks[task]).main_metric
     metric = main_metric(stage, [judged])
     assert metric is not None  # every stage that trains has one
     space = space_of(run.declared, over, [task] if task else list(run.recipe.tasks))

@@ -11,6 +11,7 @@ from transformers import TrainerCallback
 from pipeline.artifacts import Artifact
 from pipeline.recipe import Recipe
 from pipeline.stages import Run, Stage
+from pipeline.twins import finish_twin, take_over
 
 
 def finish_trial(
@@ -30,21 +31,10 @@ def finish_trial(
     """
     run = Run(replace(recipe, name=place.name), place.parent, callbacks)
     for needed in run.chain(stage):
-        _share(base, run, needed, is_judged=needed.name == stage)
+        if needed.name != stage:
+            finish_twin(base, run, needed)
+        take_over(run, needed, _others(base, run, needed))
     return run.finish(stage)
-
-
-def _share(base: Run, run: Run, stage: Stage, is_judged: bool) -> None:
-    """Take a stage over from where it is done with the same settings, unless it is here already."""
-    mark, here = run.fingerprint(stage), run.artifact(stage.name)
-    if here.is_complete(mark):
-        return
-    twin = base.stages().get(stage.name)
-    if twin and not is_judged and base.fingerprint(twin) == mark and not base.is_finished(stage.name):
-        base.finish(stage.name)
-    source = next((a for a in _others(base, run, stage) if a.is_complete(mark)), None)
-    if source is not None:
-        here.take_over(source)
 
 
 def _others(base: Run, run: Run, stage: Stage) -> Iterator[Artifact]:

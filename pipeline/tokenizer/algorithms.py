@@ -14,7 +14,7 @@ from typing import Any
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from pipeline.evaluate.scripts import SPACELESS
-from pipeline.model.special_tokens import SPECIAL, UNKNOWN
+from pipeline.model.special_tokens import SPECIAL, UNKNOWN, hiding
 from pipeline.recipe import Tokenizer as Settings
 
 _DIGITS = {"groups": r"\p{N}{1,3}", "single": r"\p{N}", "together": r"\p{N}+"}
@@ -49,7 +49,7 @@ def _bpe(settings: Settings, vocabulary: int) -> Algorithm:
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=_LEAST,
-        special_tokens=list(SPECIAL),
+        special_tokens=[*SPECIAL, *hiding(settings)],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -60,7 +60,7 @@ def _unigram(settings: Settings, vocabulary: int) -> Algorithm:
     """The likeliest cut under a model of single pieces (Kudo, 2018)."""
     trainer = trainers.UnigramTrainer(
         vocab_size=vocabulary,
-        special_tokens=list(SPECIAL),
+        special_tokens=[*SPECIAL, *hiding(settings)],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         n_sub_iterations=_UNIGRAM_PASSES,
         show_progress=False,
@@ -99,7 +99,7 @@ def _wordpiece(settings: Settings, vocabulary: int) -> Algorithm:
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
         min_frequency=_LEAST,
-        special_tokens=[*SPECIAL, UNKNOWN],
+        special_tokens=[*SPECIAL, UNKNOWN, *hiding(settings)],
         limit_alphabet=vocabulary // 4,  # each comes with and without its mark, and words need room too
         show_progress=False,
     )
@@ -110,13 +110,15 @@ def _word(settings: Settings, vocabulary: int) -> Algorithm:
     """The commonest words between white space, numbers apart."""
     tokenizer = Tokenizer(models.WordLevel(unk_token=UNKNOWN))
     apart = [pre_tokenizers.Split("<|", behavior="isolated")]  # no word may spell a special token
+    if settings.sentinels:
+        apart.append(pre_tokenizers.Split("<extra_id_", behavior="isolated"))
     if settings.digits != "together":
         apart.append(pre_tokenizers.Split(Regex(_DIGITS[settings.digits]), behavior="isolated"))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), *apart])
     trainer = trainers.WordLevelTrainer(
         vocab_size=vocabulary,
         min_frequency=_LEAST,
-        special_tokens=[*SPECIAL, UNKNOWN],
+        special_tokens=[*SPECIAL, UNKNOWN, *hiding(settings)],
         show_progress=False,
     )
     return Algorithm(tokenizer, trainer, UNKNOWN)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.model.special_tokens import CHAT_TEMPLATE, END_OF_TEXT, PAD, TURNS
+from pipeline.model.special_tokens import CHAT_TEMPLATE, END_OF_TEXT, MASK, PAD, TURNS, sentinels
 from pipeline.recipe import Tokenizer as Settings
 from pipeline.tokenizer.algorithms import algorithm
 
@@ -30,7 +30,8 @@ def train_tokenizer(
         eos_token=END_OF_TEXT,
         pad_token=PAD,
         unk_token=chosen.unknown,
-        additional_special_tokens=list(TURNS),
+        additional_special_tokens=[*TURNS, *sentinels(settings.sentinels)],
+        **({"mask_token": MASK} if settings.mask else {}),
         chat_template=CHAT_TEMPLATE,
         model_max_length=context,
         clean_up_tokenization_spaces=False,

@@ -26,8 +26,10 @@ from pipeline.artifacts import (
     write_json,
     write_json_lines,
 )
+from pipeline.model import history
 from pipeline.model.adapters import hold_in_bfloat16, stock, trained_parameters
-from pipeline.model.machine import choose_for_many_shapes, on_device, use_physical_cores
+from pipeline.model.families import check_writes
+from pipeline.model.machine import choose_for_many_shapes, compiling, on_device, use_physical_cores
 from pipeline.model.published import load_config, load_tokenizer, set_attention
 from pipeline.model.scaling import finetuning
 from pipeline.model.special_tokens import check_end_of_text
@@ -117,11 +119,14 @@ def bench_for(
     name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact, watch: Watch
 ) -> tuple[Bench, PreTrainedModel]:
     """The task's examples, encoded, and the model to start from, with the arguments of ``finetune``."""
+    history.refuse_counts(load_config(start).model_type, start)
     task = task_named(name, settings)
     parts = read_examples(task, held_out, seed)
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
-    check_end_of_text(tokenizer, task.class_for(load_config(start)), start)
+    config = load_config(start)
+    check_writes(config, task.class_for(config), start)
+    check_end_of_text(tokenizer, task.class_for(config), start)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
     set_seed(seed)  # a new head is drawn here, and what ran before in this process must not change it
     model = starting_model(task, tokenizer, start, parts.train)
@@ -220,7 +225,12 @@ class Bench:
         mean = round(sum(lengths) / len(lengths))
         per_token = flops_per_token(model.config, mean, head, settings.adapter)
         flops = (per_token or 0.0) * settings.steps * settings.global_batch * sum(lengths) / len(lengths)
-        choice = choose_for_many_shapes(settings.precision, settings.compile, flops, settings.max_tokens)
+        choice = choose_for_many_shapes(
+            settings.precision,
+            compiling(settings.compile, model.config.model_type),
+            flops,
+            settings.max_tokens,
+        )
         say(f"{self.task.name} {row}: {choice}")
         if choice.attention == "eager":  # else transformers' choice for the family stands
             set_attention(model, "eager")

@@ -1,4 +1,4 @@
-"""The output layer of a causal language model that takes the loss itself, in the model's forward pass."""
+"""The output layer of a language model that takes the loss itself, in the model's forward pass."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from pipeline.train.loss import Shaping, fused, next_tokens, token_losses
+from pipeline.train.loss import Shaping, fused, next_tokens, own_tokens, token_losses
 
 
 class LossHead(nn.Linear):
@@ -90,11 +90,11 @@ class LossHead(nn.Linear):
         return self.shaping(functional.linear(rows, self.weight, self.bias).float())
 
 
-class DecoderLossHead(LossHead):
-    """That of an encoder-decoder: each label is the target of the position at which it stands."""
+class InPlaceLossHead(LossHead):
+    """That of an encoder-decoder or a masked model: each label is the target of the position at which it stands."""
 
     def wanted(self, labels: torch.Tensor) -> torch.Tensor:
-        return labels.reshape(-1)
+        return own_tokens(labels)
 
 
 def _precision(weight: torch.Tensor) -> torch.dtype:
@@ -133,10 +133,21 @@ class _Nought(torch.autograd.Function):
         return by_rows, by_weight, by_bias, None, None, None, None
 
 
-def put_loss_head(model: PreTrainedModel, z_loss: float = 0.0, compiles: bool = False) -> LossHead | None:
+def put_loss_head(
+    model: PreTrainedModel,
+    z_loss: float = 0.0,
+    compiles: bool = False,
+    kind: type[LossHead] | None = None,
+) -> LossHead | None:
     """Replace a model's output layer by a ``LossHead``; None, and nothing done, where its logits are made otherwise.
 
     They may be the product of a matrix, with a bias or not, scaled or capped, which is seen on a few products.
+
+    Args:
+        model: changed in place.
+        z_loss: see ``loss_and_gradient``; in training only.
+        compiles: whether to compile what is done with a few rows of logits.
+        kind: of which labels; None takes what an encoder-decoder or else a causal model has.
     """
     head = model.get_output_embeddings()
     if type(head) is not nn.Linear:
@@ -147,7 +158,7 @@ def put_loss_head(model: PreTrainedModel, z_loss: float = 0.0, compiles: bool = 
     model.train(was_training)
     if shaping is None:
         return None
-    kind = DecoderLossHead if model.config.is_encoder_decoder else LossHead
+    kind = kind or (InPlaceLossHead if model.config.is_encoder_decoder else LossHead)
     replaced = kind(head, shaping, z_loss, compiles)
     model.set_output_embeddings(replaced)
     return replaced

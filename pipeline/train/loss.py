@@ -1,4 +1,4 @@
-"""The cross-entropy of causal language models, without the logits of more than a few rows at a time."""
+"""The cross-entropy of language models, without the logits of more than a few rows at a time."""
 
 from __future__ import annotations
 
@@ -43,19 +43,29 @@ def next_tokens(labels: torch.Tensor) -> torch.Tensor:
     return functional.pad(labels[:, 1:], (0, 1), value=-100).reshape(-1)
 
 
+def own_tokens(labels: torch.Tensor) -> torch.Tensor:
+    """The target at each position, ``(batch · length,)``, of labels that stand where they are predicted."""
+    return labels.reshape(-1)
+
+
 @torch.no_grad()
-def row_losses(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def row_losses(
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    targets: Callable[[torch.Tensor], torch.Tensor] = next_tokens,
+) -> torch.Tensor:
     """Negative log-likelihood summed over each row's targets, in nats.
 
     Args:
         logits: ``(batch, length, vocabulary)``.
         labels: ``(batch, length)``, -100 where there is none.
+        targets: of labels, that at each position.
 
     Returns:
         ``(batch,)``, float32.
     """
     flat = logits.reshape(-1, logits.shape[-1])
-    losses = token_losses(flat, next_tokens(labels), logits.shape[-1], lambda rows: rows)
+    losses = token_losses(flat, targets(labels), logits.shape[-1], lambda rows: rows)
     return losses.view(labels.shape).sum(-1)
 
 

@@ -18,10 +18,11 @@ from torch.utils._pytree import tree_map_only
 from transformers import PretrainedConfig, PreTrainedModel
 
 from pipeline.model.adapters import attach, hold_in_bfloat16
+from pipeline.model.families import is_encoder
 from pipeline.model.machine import Choice
 from pipeline.model.published import set_attention
 from pipeline.recipe import Adapter
-from pipeline.train.head import DecoderLossHead, LossHead
+from pipeline.train.head import InPlaceLossHead, LossHead
 from pipeline.train.loss import Shaping, linear_cross_entropy
 
 PROCESS = 620e6
@@ -215,7 +216,7 @@ def trained_alike(
             hold_in_bfloat16(model)
     layer = model.get_output_embeddings()
     if type(layer) is nn.Linear:
-        kind = DecoderLossHead if config.is_encoder_decoder else LossHead
+        kind = InPlaceLossHead if config.is_encoder_decoder else LossHead
         model.set_output_embeddings(kind(layer, Shaping()))
     return model.train()
 
@@ -223,9 +224,11 @@ def trained_alike(
 def forward_and_backward(model: PreTrainedModel, batch: Batch, bfloat16: bool) -> None:
     """One micro-batch forward and backward; rows are packed or padded, and have targets everywhere."""
     ids = torch.zeros(batch.rows, batch.length, dtype=torch.long)
-    inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    inputs = {"input_ids": ids}
     if model.config.is_encoder_decoder:
         inputs["decoder_input_ids"] = ids
+    elif not is_encoder(model.config):  # else the library would look into the mask
+        inputs["attention_mask"] = torch.ones_like(ids)
     layer = model.get_output_embeddings()
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=bfloat16):
         if isinstance(layer, LossHead):

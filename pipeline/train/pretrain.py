@@ -1,46 +1,33 @@
-"""Token shards to a causal language model in its stock form, measured in bits per byte."""
+"""Token shards to a language model in its stock form, by one of the objectives, measured on held-out text."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch.utils.data import Dataset
-from transformers import (
-    AutoModelForCausalLM,
-    GenerationConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    TrainerCallback,
-    set_seed,
-)
+from transformers import PreTrainedTokenizerBase, TrainerCallback, set_seed
 
-from pipeline.artifacts import LOG, SKIPPED, Artifact
-from pipeline.evaluate.bits import bits_per_byte, unigram_bits_per_byte, xz_bits_per_byte
-from pipeline.model.cost import cost
-from pipeline.model.families import model_config, round_up
-from pipeline.model.machine import choose, use_physical_cores
+from pipeline.artifacts import LOG, SKIPPED, Artifact, write_json_lines
+from pipeline.model import history
+from pipeline.model.machine import choose, compiling, use_physical_cores
 from pipeline.model.published import fit_embeddings, load_model, load_tokenizer, set_attention
 from pipeline.processes import on_main, say
 from pipeline.recipe import Recipe
-from pipeline.tokenizer.shards import open_shards
 from pipeline.train.arguments import training_arguments
-from pipeline.train.data.blocks import EvaluationRows, TrainingRows
 from pipeline.train.faults.guard import Guard
 from pipeline.train.faults.halving import parts_of
 from pipeline.train.faults.resuming import save_trained, train_or_resume
+from pipeline.train.objectives import objective_named, objective_of
+from pipeline.train.objectives.base import Objective
 from pipeline.train.optimizer import optimizer_factory
-from pipeline.train.trainer import CausalTrainer, Follower
+from pipeline.train.trainer import Follower
 from pipeline.train.watching.bar import Bar
 from pipeline.train.watching.log import Log
 from pipeline.train.watching.meter import meter_of
-from pipeline.train.watching.samples import Samples
 from pipeline.train.watching.trackers import tracker_arguments, tracker_callbacks
+from pipeline.train.watching.trainer import MeteredTrainer
 
 Metrics = Mapping[str, Mapping[str, Any]]
 
@@ -62,41 +49,58 @@ def pretrain(
         follower: makes one more of the tokenizer.
 
     Returns:
-        Rows ``model``, ``unigram`` and ``xz`` with ``bits_per_byte``; the model's also with loss (nats
-        per token), tokens per second, model FLOPs utilisation, seconds, parameters, tokens, steps and energy.
+        Row ``model`` and those of baselines with what the objective measures: of causal ones ``unigram`` and ``xz``,
+        with ``bits_per_byte``; the model's also with loss (nats per target), tokens per second, model FLOPs
+        utilisation, seconds, parameters, tokens, steps and energy.
     """
     settings = recipe.pretrain
     if settings.steps == 0:
-        return _take_published(recipe.model.start, out)
+        return _take_published(recipe, out)
     tokenizer = load_tokenizer(str(tokenizer_directory))
-    shards, context = tokenizer_directory / "shards", recipe.model.context
+    objective = objective_of(recipe, tokenizer, tokenizer_directory / "shards")
     following = [follower(tokenizer)] if follower else []
-    trainer = trainer_for(recipe, tokenizer, shards, out, [*callbacks, *following])
-    held_out, parameters = trainer.eval_dataset, trainer.model.num_parameters()
-    text = tokenizer.decode(held_out.predicted)
-    size = len(text.encode())
+    if recipe.model.family == history.COUNTED and not recipe.model.start:
+        return on_main(lambda: _count(objective, out))
+    trainer = _trainer(objective, out, [*callbacks, *following])
+    held_out, parameters = trainer.eval_dataset, objective.parameters(trainer.model)
     train_or_resume(trainer, out.checkpoints, recipe.watch.hung_after)
-    loss = _held_out_loss(trainer)
+    measured = _last_measured(trainer)
     weights = out.checkpoints / "trained"
     save_trained(trainer, weights)
-    on_main(lambda: _save(load_model(str(weights), "AutoModelForCausalLM"), tokenizer, out))
-    seen = settings.steps * settings.global_batch * context
-    counts: Counter[int] = Counter()
-    for shard in open_shards(shards / "train"):
-        counts.update(dict(enumerate(np.bincount(shard[:5_000_000]).tolist())))
-    return {
-        "model": {
-            "bits_per_byte": bits_per_byte(loss, len(held_out.predicted), size),
-            "loss": loss,
-            **trainer.meter.speed(),
-            "parameters": parameters,
-            "tokens": seen,
-            "steps": settings.steps,
-            **trainer.meter.energy_spent(),
-        },
-        "unigram": {"bits_per_byte": unigram_bits_per_byte(counts, len(tokenizer), held_out.predicted, size)},
-        "xz": {"bits_per_byte": xz_bits_per_byte(text)},
+
+    def finish() -> Metrics:
+        model = objective.finished(weights)
+        with out.writing() as beside:
+            objective.save(model, weights, beside)
+        return objective.metrics(measured, model, held_out)
+
+    rows = on_main(finish)
+    costs = {
+        **trainer.meter.speed(),
+        "parameters": parameters,
+        "tokens": settings.steps * settings.global_batch * objective.row_tokens,
+        "steps": settings.steps,
+        **trainer.meter.energy_spent(),
     }
+    return {**rows, "model": {**rows["model"], **costs}}
+
+
+def _count(objective: Objective, out: Artifact) -> Metrics:
+    """n-grams of the rows that others are trained on; parameters are all stored numbers."""
+    from pipeline.train.counting import count, held_out_loss
+
+    recipe, held_out = objective.recipe, objective.held_out_rows()
+    rows = objective.training_rows(out.checkpoints)
+    model, told = count(rows, objective.config(), out.checkpoints, recipe.watch)
+    with out.writing() as beside:
+        objective.save(model, out.checkpoints, beside)
+    saved = load_model(str(out.path), objective.model_class)
+    measured = {"eval_loss": held_out_loss(saved, held_out, recipe.pretrain.micro_batch)}
+    found = objective.metrics(measured, saved, held_out)
+    bits = found["model"]["bits_per_byte"]
+    write_json_lines(out.path / LOG, [{"step": recipe.pretrain.steps, **measured, "bits_per_byte": bits}])
+    sizes = {"parameters": saved.num_parameters(), "steps": recipe.pretrain.steps}
+    return {**found, "model": {**found["model"], **told, **sizes}}
 
 
 def trainer_for(
@@ -106,7 +110,7 @@ def trainer_for(
     out: Artifact,
     callbacks: Sequence[TrainerCallback] = (),
     **arguments: Any,
-) -> CausalTrainer:
+) -> MeteredTrainer:
     """The recipe's model, data and optimiser before the first step.
 
     Args:
@@ -117,39 +121,34 @@ def trainer_for(
         callbacks: called after the recipe's own.
         arguments: the Trainer's, beside those that follow from the recipe.
     """
+    return _trainer(objective_of(recipe, tokenizer, shards), out, callbacks, **arguments)
+
+
+def _trainer(
+    objective: Objective, out: Artifact, callbacks: Sequence[TrainerCallback], **arguments: Any
+) -> MeteredTrainer:
+    recipe = objective.recipe
     settings, context = recipe.pretrain, recipe.model.context
-    rows, padding = settings.steps * settings.global_batch, tokenizer.pad_token_id
-    held_out = EvaluationRows(shards / "validation", context, settings.evaluation_tokens, padding)
-    text = tokenizer.decode(held_out.predicted)
-    size = len(text.encode())
-    if settings.stream.sources:
-        from pipeline.train.data.streaming import (
-            streamed_rows,
-        )  # reads and cleans text, for which much is needed
-
-        training = streamed_rows(recipe, tokenizer, shards.parent, text, out.checkpoints)
-    else:
-        training = _rows(recipe, padding, shards / "train", out.checkpoints)
-
+    held_out, training = objective.held_out_rows(), objective.training_rows(out.checkpoints)
     use_physical_cores()
     set_seed(recipe.seed)
-    model = _start(recipe, tokenizer)
-    per_token = cost(model.config, context).flops_per_token
-    flops = per_token * rows * context
-    choice = choose(settings.precision, settings.compile, settings.attention, flops, context)
+    model = objective.model()
+    per_token = objective.flops_per_token(model)
+    flops = per_token * settings.steps * settings.global_batch * context
+    compiles = compiling(settings.compile, model.config.model_type)
+    choice = choose(settings.precision, compiles, objective.attention, flops, context)
     set_attention(model, choice.attention)
     say(f"pretrain: {choice}")
     log = Log(out.path / LOG, {})
-    return CausalTrainer(
+    return objective.trainer(
         model,
-        len(held_out.predicted) / (math.log(2) * size),
-        settings.z_loss,
+        held_out,
         args=training_arguments(
             settings,
             choice,
             out.checkpoints,
             recipe.seed,
-            metric_for_best_model="bits_per_byte",
+            metric_for_best_model=objective.judged_by,
             greater_is_better=False,
             eval_steps=settings.evaluate_every or settings.steps,  # the last step is measured in any case
             per_device_eval_batch_size=settings.micro_batch,
@@ -162,7 +161,7 @@ def trainer_for(
         callbacks=[
             log,
             Bar("pretrain"),
-            Samples(settings.prompts, tokenizer, log),
+            *objective.callbacks(log),
             *tracker_callbacks(recipe.watch.report_to, out, out.checkpoints),
             *callbacks,
         ],
@@ -172,53 +171,16 @@ def trainer_for(
     )
 
 
-def _rows(recipe: Recipe, padding: int, shards: Path, checkpoints: Path) -> Dataset:
-    """Of the corpus' shards; the first process packs them."""
-    rows = recipe.pretrain.steps * recipe.pretrain.global_batch
-    options = shards, recipe.model.context, rows, recipe.seed, padding, checkpoints / "rows"
-    on_main(lambda: TrainingRows(*options))
-    return TrainingRows(*options)
-
-
-def _held_out_loss(trainer: CausalTrainer) -> float:
+def _last_measured(trainer: MeteredTrainer) -> dict[str, float]:
     """Of the finished model, which the last measurement was of."""
-    return next(entry["eval_loss"] for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
+    return next(entry for entry in reversed(trainer.state.log_history) if "eval_loss" in entry)
 
 
-def _start(recipe: Recipe, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    if recipe.model.start:
-        model = load_model(recipe.model.start, "AutoModelForCausalLM")
-        fit_embeddings(model, tokenizer)
-        return model
-    config = model_config(
-        recipe.model,
-        round_up(len(tokenizer)),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return AutoModelForCausalLM.from_config(config, dtype="float32")
-
-
-def _save(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, out: Artifact) -> None:
-    model.generation_config = GenerationConfig(
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        do_sample=True,
-        temperature=0.7,
-        top_p=0.9,
-        repetition_penalty=1.2,
-    )
-    with out.writing() as beside:
-        model.save_pretrained(beside)
-        tokenizer.save_pretrained(beside)
-
-
-def _take_published(start: str, out: Artifact) -> Metrics:
+def _take_published(recipe: Recipe, out: Artifact) -> Metrics:
     """Published weights as they are, saved once in the stock form."""
-    began = time.monotonic()
-    tokenizer, model = load_tokenizer(start), load_model(start, "AutoModelForCausalLM")
+    began, start = time.monotonic(), recipe.model.start
+    tokenizer = load_tokenizer(start)
+    model = load_model(start, objective_named(recipe.pretrain.objective).model_class)
     fit_embeddings(model, tokenizer)
 
     def save() -> None:

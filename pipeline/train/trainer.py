@@ -1,9 +1,9 @@
-"""The Trainers of causal language models: their loss without logits, and bits per byte of the held-out text."""
+"""The Trainers of language models: their loss without logits, and bits per byte of the held-out text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.nn import functional
@@ -12,8 +12,8 @@ from transformers import EvalPrediction, PreTrainedModel, TrainerCallback
 from pipeline.model.adapters import stock
 from pipeline.processes import say
 from pipeline.train.faults.halving import parts_of
-from pipeline.train.head import put_loss_head
-from pipeline.train.loss import next_tokens, row_losses
+from pipeline.train.head import InPlaceLossHead, LossHead, put_loss_head
+from pipeline.train.loss import next_tokens, own_tokens, row_losses
 from pipeline.train.watching.trainer import MeteredTrainer
 
 Follower = Callable[[Any], TrainerCallback]
@@ -29,9 +29,11 @@ class TokenTrainer(MeteredTrainer):
         options: what ``MeteredTrainer`` takes.
     """
 
+    kind_of_head: ClassVar[type[LossHead]] = LossHead
+
     def __init__(self, model: PreTrainedModel, z_loss: float = 0.0, **options: Any) -> None:
         self.z_loss = z_loss
-        self.head = put_loss_head(stock(model), z_loss, options["args"].torch_compile)
+        self.head = put_loss_head(stock(model), z_loss, options["args"].torch_compile, self.kind_of_head)
         if self.head is None:
             say(
                 f"{model.config.model_type} makes its logits in a way of its own: all of a micro-batch are kept"
@@ -79,26 +81,31 @@ class TokenTrainer(MeteredTrainer):
 
 
 class SequenceTrainer(TokenTrainer):
-    """``TokenTrainer`` of an encoder-decoder, by the mean over the target tokens of a global batch."""
+    """``TokenTrainer`` of an encoder-decoder or a masked model, by the mean over the targets of a global batch."""
+
+    kind_of_head = InPlaceLossHead
 
     def targets(self, labels: torch.Tensor) -> torch.Tensor:
-        """The labels: each stands where the decoder predicts it."""
-        return labels.reshape(-1)
+        """The labels: each stands where it is predicted."""
+        return own_tokens(labels)
 
 
-class CausalTrainer(TokenTrainer):
+class HeldOutTrainer(TokenTrainer):
     """``TokenTrainer`` whose evaluation is exact whatever number of targets each row has.
 
     Args:
-        model: a causal language model.
-        bits_per_nat: bits per byte of the held-out text that one nat per token amounts to.
+        model: a language model.
         z_loss: see ``loss_and_gradient``.
         options: what ``MeteredTrainer`` takes.
     """
 
-    def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
-        self.bits_per_nat, self.evaluation_parts = bits_per_nat, parts_of("held-out loss")
+    def __init__(self, model: PreTrainedModel, z_loss: float, **options: Any) -> None:
+        self.evaluation_parts = parts_of("held-out loss")
         super().__init__(model, z_loss, compute_metrics=self._measured, **options)
+
+    def told(self, loss: float) -> dict[str, float]:
+        """What a measurement tells by its names in the log, beside the loss."""
+        return {}
 
     def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
         # Compiling the forward pass a second time, for evaluation, costs more than it saves.
@@ -119,21 +126,46 @@ class CausalTrainer(TokenTrainer):
             )
 
         parts = self.evaluation_parts.each(list(range(len(labels))), losses)
-        return None, torch.cat([found for _, found in parts]), labels[:, 1:].ge(0).sum(-1)
+        counts = self.targets(labels).view(labels.shape).ge(0).sum(-1)
+        return None, torch.cat([found for _, found in parts]), counts
 
     def _row_losses(self, model: Any, inputs: dict[str, Any], labels: torch.Tensor) -> torch.Tensor:
         with self.compute_loss_context_manager():
             if self.head is None:
-                return row_losses(model(**inputs, use_cache=False).logits, labels)
+                return row_losses(model(**inputs, use_cache=False).logits, labels, self.targets)
             with self.head.told(labels):
                 model(**inputs, use_cache=False)
             return self.head.losses.sum(-1)
 
     def _measured(self, rows: EvalPrediction) -> dict[str, float]:
         loss = float(rows.predictions.sum(dtype=float) / rows.label_ids.sum())
-        return {"loss": loss, "bits_per_byte": loss * self.bits_per_nat}
+        return {"loss": loss, **self.told(loss)}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         if "eval_loss" in logs:
-            logs = {"eval_loss": logs["eval_loss"], "bits_per_byte": logs["eval_bits_per_byte"]}
+            loss = logs["eval_loss"]
+            logs = {"eval_loss": loss, **self.told(loss)}
         super().log(logs, start_time)
+
+
+class CausalTrainer(HeldOutTrainer):
+    """``HeldOutTrainer`` of a causal language model, whose loss is told in bits per byte too.
+
+    Args:
+        model: a causal language model.
+        bits_per_nat: bits per byte of the held-out text that one nat per token amounts to.
+        z_loss: see ``loss_and_gradient``.
+        options: what ``MeteredTrainer`` takes.
+    """
+
+    def __init__(self, model: PreTrainedModel, bits_per_nat: float, z_loss: float, **options: Any) -> None:
+        self.bits_per_nat = bits_per_nat
+        super().__init__(model, z_loss, **options)
+
+    def told(self, loss: float) -> dict[str, float]:
+        """Bits per byte."""
+        return {"bits_per_byte": loss * self.bits_per_nat}
+
+
+class HiddenTrainer(HeldOutTrainer, SequenceTrainer):
+    """``HeldOutTrainer`` of what was hidden: each label stands where it is predicted."""

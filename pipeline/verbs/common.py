@@ -43,6 +43,8 @@ class Verb:
     needs_task: bool = False
     usual_task: str = ""
     """What is meant where no task is named; empty means all of the recipe's."""
+    usual_recipe: str = Common.recipe
+    """The recipe where none is named."""
     options: Any = Nothing()
     """What it takes beside, with its defaults."""
 

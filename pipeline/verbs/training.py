@@ -10,6 +10,7 @@ import tyro
 
 from pipeline.errors import GroundupError
 from pipeline.overrides import differences
+from pipeline.processes import say
 from pipeline.publish.ahead import Push, aligned, pushing
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
@@ -56,6 +57,14 @@ class Rates:
     """Where they begin, as a multiple of the recipe's own."""
     highest: float = 100.0
     """Where they end, as a multiple of the recipe's own."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """What lineage takes beside."""
+
+    rungs: tuple[str, ...] = ()
+    """The rungs to train; all of the recipe's where none is named. Finished ones are shown in any case."""
 
 
 def _plan(common: Common, run: Run, options: Push) -> None:
@@ -144,6 +153,26 @@ def _rates(common: Common, run: Run, options: Rates) -> None:
     find_rates(run, common.task, rise, lambda recipe: _command(common, recipe))
 
 
+def _lineage(common: Common, run: Run, options: Lineage) -> None:
+    from pipeline.lineage.climbing import climb
+    from pipeline.lineage.record import PAGE, record
+    from pipeline.lineage.results import results
+    from pipeline.lineage.rungs import chosen_rungs, run_of
+    from pipeline.lineage.steps import steps
+    from pipeline.lineage.tables import print_lineage
+    from pipeline.plan.problems import refuse_wrong_data
+
+    names, tasks = chosen_rungs(run.recipe, options.rungs), chosen_tasks(common, run.recipe)
+    if not all(run_of(run, name).is_finished("pretrain") for name in names):
+        refuse_wrong_data(run, tasks)
+    climb(run, names, tasks)
+    found = results(run, tasks)
+    bought = steps(found)
+    made = record(run, found, bought)
+    print_lineage(found, bought)
+    say(f"→ {made.path / PAGE}")
+
+
 def _command(common: Common, recipe: Recipe) -> str:
     """The command line that trains with these settings."""
     verb = ["finetune", "--task", common.task] if common.task else ["pretrain"]
@@ -190,5 +219,11 @@ TRAINING = {
     ),
     "rates": Verb("a learning-rate range test of pre-training, or of --task NAME", _rates, options=Rates()),
     "sweep": Verb("try settings, named with --over, and show which are best", _sweep, options=Sweep()),
+    "lineage": Verb(
+        "a history of language models: trains each rung alike, and tells what each step bought",
+        _lineage,
+        usual_recipe="lineage",
+        options=Lineage(),
+    ),
     "run": Verb("everything that the recipe declares, in order", _everything, options=Push()),
 }

@@ -7,7 +7,10 @@ do not say where on them a number is.
 from pipeline.report.charts.bars import bars, histogram
 from pipeline.report.charts.lines import Points, lines, thinned
 from pipeline.report.charts.matrix import matrix
+from pipeline.report.charts.panels import Dot, Panel, panels
 from pipeline.report.charts.reliability import reliability
 from pipeline.report.charts.svg import Drawing
 
-__all__ = ["Drawing", "Points", "bars", "histogram", "lines", "matrix", "reliability", "thinned"]
+__all__ = [
+    "Dot", "Drawing", "Panel", "Points", "bars", "histogram", "lines", "matrix", "panels", "reliability", "thinned",
+]  # fmt: skip

@@ -80,7 +80,7 @@ class EvaluationRows(Dataset):
 
     def __init__(self, directory: Path, length: int, tokens: int, padding: int) -> None:
         self.length, self.padding = length, padding
-        self.ids, ends = _beginning(directory, tokens + 1)
+        self.ids, ends = beginning(directory, tokens + 1)
         if len(self.ids) < 2:
             raise GroundupError(
                 str(directory),
@@ -148,7 +148,7 @@ def _cut(ids: NDArray[Any], pieces: Pieces, index: int) -> NDArray[Any]:
     return ids[start : start + int(pieces.lengths[index])]
 
 
-def _beginning(directory: Path, tokens: int) -> tuple[NDArray[Any], Integers]:
+def beginning(directory: Path, tokens: int) -> tuple[NDArray[Any], Integers]:
     """The first tokens of all shards, and the position after each of their documents."""
     ids: list[NDArray[Any]] = []
     ends: list[Integers] = []

@@ -55,8 +55,10 @@ class Bar(TrainerCallback):
             doing = "compiling" if args.torch_compile else "warming up"
             compiling = f"of which {doing} {logs['compile_seconds']:.1f} s"
             print(f"{self.title} first step after {self.startup:.1f} s, {compiling}", flush=True)
-        if "bits_per_byte" in logs:
-            held_out = f"held-out loss {logs['eval_loss']:.3f} · {logs['bits_per_byte']:.3f} bits per byte"
+        if "eval_loss" in logs:
+            held_out = f"held-out loss {logs['eval_loss']:.3f}"
+            if "bits_per_byte" in logs:
+                held_out += f" · {logs['bits_per_byte']:.3f} bits per byte"
             print(f"{self.title} step {state.global_step}/{state.max_steps} · {held_out}", flush=True)
 
     def on_step_end(
