@@ -112,7 +112,9 @@ def test_it_says_what_dictionaries_say(window: int) -> None:
         said = model(torch.tensor([text])).logits[0].exp()
     for end, word in itertools.product(range(len(text)), range(0, ENTRIES, 3)):
         symbols: Gram = (START, *text[: end + 1])
-        assert said[end, word].item() == pytest.approx(float(other.probability(word, symbols[-window:])), rel=1e-5)
+        assert said[end, word].item() == pytest.approx(
+            float(other.probability(word, symbols[-window:])), rel=1e-5
+        )
 
 
 def test_probabilities_sum_to_one_and_softmax_leaves_them() -> None:
