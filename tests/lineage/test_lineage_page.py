@@ -41,6 +41,7 @@ def test_it_asks_for_nothing_and_fits(
 def test_it_tells_the_numbers_of_the_rungs(browser: Browser, climbed: Climbed) -> None:
     told = json.loads((climbed.path / "lineage" / "lineage.json").read_text())
     with visit(browser, (climbed.path / "lineage" / "index.html").as_uri()) as seen:
+        assert seen.page.locator("#scores figure").count() == 4
         spots = seen.page.locator("#scores svg").first.locator(".spot")
         assert spots.count() == 4 * 3
         spots.nth(0).hover()

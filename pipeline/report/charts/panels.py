@@ -20,7 +20,7 @@ from pipeline.report.charts.svg import (
     write,
 )
 
-_HEIGHT, _HEAD, _BETWEEN = 84.0, 20.0, 14.0
+_HEIGHT, _HEAD, _BETWEEN = 112.0, 20.0, 14.0
 """Of a panel, of the line above it, and between two."""
 _RIGHT, _TICKS, _TURNED = 12.0, 3, 0.71
 """Free at the right; numbers along the side; sine of the angle at which names stand."""
@@ -122,7 +122,8 @@ def _draw_dot(group: Element, dot: Dot, scale: Scale, x: float) -> None:
             rule(group, x - 3, scale.at(end), x + 3, scale.at(end), opacity="0.7")
     place = {"cx": f"{x:.1f}", "cy": f"{scale.at(dot.value):.1f}", "r": "3.4", "fill": colour(0)}
     SubElement(group, "circle", place)
-    write(group, x, scale.at(high) - 6, _number(dot.value), "middle", SMALL)
+    halo = {"paint-order": "stroke", "stroke": "var(--card)", "stroke-width": "3"}  # lines pass below
+    write(group, x, scale.at(high) - 6, _number(dot.value), "middle", SMALL, **halo)
 
 
 def _number(value: float) -> str:
