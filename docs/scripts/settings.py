@@ -53,7 +53,7 @@ def page() -> str:
 _HEAD = """\
 # Every setting
 
-Written by `make docs` from the dataclasses of [`pipeline/recipe.py`](../pipeline/recipe.py) and
+Written by `make docs` from the dataclasses of [`pipeline/recipe/`](../pipeline/recipe/) and
 [`pipeline/verbs/`](../pipeline/verbs/); a test holds it to them. What the settings are for stands in
 [training](training.md), [tasks](tasks.md), [the corpus](corpus.md), [the tokenizer](tokenizer.md) and
 [the model](models.md).
