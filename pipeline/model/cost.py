@@ -120,11 +120,12 @@ _EXPERTS = {torch.ops.aten._grouped_mm: _grouped_product}
 
 
 def language_model(config: PretrainedConfig) -> PreTrainedModel:
-    """The model without weights under the auto class by which it is a language model: causal where it can be."""
-    classes = ("AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForMaskedLM")
-    known = (name for name in classes if type(config) in getattr(transformers, name)._model_mapping)
+    """The model without weights under the auto class by which it is a language model."""
+    kind = transformers.AutoModelForMaskedLM if is_encoder(config) else transformers.AutoModelForCausalLM
+    if config.is_encoder_decoder and type(config) not in kind._model_mapping:
+        kind = transformers.AutoModelForSeq2SeqLM
     with torch.device("meta"):
-        return getattr(transformers, next(known, classes[0])).from_config(config)
+        return kind.from_config(config)
 
 
 def matrix_parameters(config: PretrainedConfig) -> int:

@@ -99,6 +99,16 @@ def is_encoder(config: PretrainedConfig) -> bool:
     return not writes and type(config) in MODEL_FOR_MASKED_LM_MAPPING
 
 
+def writes(config: PretrainedConfig, model_class: str) -> bool:
+    """Whether a model does what is wanted of it: under the causal class it has to continue what it reads."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    if model_class != "AutoModelForCausalLM":
+        return True
+    has_causal_form = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
+    return not is_encoder(config) and (has_causal_form or not config.is_encoder_decoder)
+
+
 def check_writes(config: PretrainedConfig, model_class: str, where: str) -> None:
     """Refuse an encoder, or an encoder-decoder without a causal form, for what a causal model does.
 
@@ -110,9 +120,7 @@ def check_writes(config: PretrainedConfig, model_class: str, where: str) -> None
     Raises:
         GroundupError: naming what writes.
     """
-    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
-
-    if model_class != "AutoModelForCausalLM":
+    if writes(config, model_class):
         return
     if is_encoder(config):
         raise GroundupError(
@@ -120,12 +128,11 @@ def check_writes(config: PretrainedConfig, model_class: str, where: str) -> None
             f"an encoder writes no text, and {config.model_type} is one",
             "start from a model that does, such as llama (or t5 for translation and summarization)",
         )
-    if config.is_encoder_decoder and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
-        raise GroundupError(
-            where,
-            f"{config.model_type} reads one text and writes another, and does not continue what it reads",
-            "start from a causal model, such as llama",
-        )
+    raise GroundupError(
+        where,
+        f"{config.model_type} reads one text and writes another, and does not continue what it reads",
+        "start from a causal model, such as llama",
+    )
 
 
 def round_up(entries: int, multiple: int = 64) -> int:

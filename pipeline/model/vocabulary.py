@@ -39,4 +39,5 @@ def own_config(recipe: Recipe) -> Any:
 
     if recipe.model.start:
         return load_config(recipe.model.start)
-    return model_config(recipe.model, round_up(vocabulary_size(recipe)))
+    rows = round_up(vocabulary_size(recipe))
+    return model_config(recipe.model, rows, eos_token_id=0, pad_token_id=1)  # the first two of our tokenizers

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.model import history
 from pipeline.model.cost import Cost, activation_bytes, cost_or_estimate, logits_bytes
+from pipeline.model.families import writes
 from pipeline.model.machine import Choice, choose, choose_for_many_shapes, compiling, takes_bfloat16
 from pipeline.model.parts import Parts, parameters_by_part
 from pipeline.model.published import load_config
@@ -110,6 +111,8 @@ def trainings_of(recipe: Recipe, readings: Mapping[str, Reading]) -> Iterator[tu
             continue
         config = load_config(settings.model) if settings.model else own
         head = task_named(task, settings).class_for(config)
+        if not writes(config, head):
+            continue  # it is among the problems
         settings = finetuning(settings, parameters=1, examples=reading.examples)
         yield stage_of(task, settings), Training(config, settings, settings.max_tokens, head)
 

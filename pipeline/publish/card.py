@@ -74,7 +74,16 @@ def model_card(run: Run, stage: str, repo: str, base: str = "") -> str:
 
 
 def _code(facts: Facts, repo: str, base: str) -> str:
-    whole = usage(repo, facts.task, facts.prompt, facts.chats, facts.made_by, facts.reads, facts.instruction)
+    whole = usage(
+        repo,
+        facts.task,
+        facts.prompt,
+        facts.chats,
+        facts.made_by,
+        facts.reads,
+        facts.instruction,
+        facts.objective.model_class,
+    )
     if facts.brings_code:
         whole = trusting(whole, repo)
     if not base:

@@ -20,6 +20,9 @@ from pipeline.sources.base import REASONING_GYM
 from pipeline.stages import Run, method_of, task_of
 from pipeline.tasks import TASKS
 from pipeline.tasks.base import Task
+from pipeline.train.objectives import objective_named
+from pipeline.train.objectives.base import Objective
+from pipeline.train.objectives.causal import Causal
 
 BOOKKEEPING = PRIVACY | frozenset(
     {
@@ -101,8 +104,14 @@ class Facts:
         return TASKS.get(self.task_name)
 
     @property
+    def objective(self) -> type[Objective]:
+        """What it was pre-trained to do; of what was fine-tuned or aligned, as if that were to continue text."""
+        settings = self.manifest["settings"].get("pretrain", {})
+        return objective_named(settings.get("objective", Causal.name))
+
+    @property
     def pipeline_tag(self) -> str:
-        return self.task.pipeline_tag if self.task else "text-generation"
+        return self.task.pipeline_tag if self.task else self.objective.pipeline_tag
 
     @cached_property
     def config(self) -> dict[str, Any]:

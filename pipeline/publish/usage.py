@@ -60,6 +60,7 @@ def usage(
     made: Finetune,
     reads: bool,
     instruction: str = "",
+    head: str = "AutoModelForCausalLM",
 ) -> str:
     """Python that loads the model from the Hub and runs it once.
 
@@ -71,11 +72,17 @@ def usage(
         made: settings of its fine-tuning.
         reads: whether it is an encoder-decoder.
         instruction: the system message that it was trained with, if with one.
+        head: the auto class of one that was pre-trained and no more.
     """
     system = f'{{"role": "system", "content": {instruction!r}}}, ' if instruction else ""
-    code = _CHAT if chats else _CONTINUE
+    code = _CHAT if chats else _CONTINUE if head == "AutoModelForCausalLM" else _LOAD
     if task is not None:
         fallback = code if task.model_class == "AutoModelForCausalLM" else _LOAD
         code = task.usage_by(made, reads) or _BY_TAG.get(task.pipeline_tag, fallback)
-        code = code.replace("HEAD", task.model_class)
-    return code.replace("REPO", repo).replace("PROMPT", repr(prompt)).replace("[SYSTEM{", f"[{system}{{")
+        head = task.model_class
+    return (
+        code.replace("HEAD", head)
+        .replace("REPO", repo)
+        .replace("PROMPT", repr(prompt))
+        .replace("[SYSTEM{", f"[{system}{{")
+    )

@@ -46,6 +46,8 @@ class Objective(ABC):
     """The auto class of the finished model."""
     families: ClassVar[str]
     """Families that are known to follow the dial under it, to be named."""
+    pipeline_tag: ClassVar[str] = "feature-extraction"
+    """The Hub's name for what the finished model does."""
     no_bits: ClassVar[str] = ""
     """Why bits per byte is not defined; empty where it is."""
     judged_by: ClassVar[str] = "loss"

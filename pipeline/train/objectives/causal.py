@@ -42,6 +42,7 @@ class Causal(Objective):
     name = "causal"
     model_class = "AutoModelForCausalLM"
     families = ", ".join(STOCK)
+    pipeline_tag = "text-generation"
     judged_by = "bits_per_byte"
     streams = True
 

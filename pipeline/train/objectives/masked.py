@@ -169,6 +169,7 @@ class Masked(Encoding):
     name = "masked"
     model_class = "AutoModelForMaskedLM"
     families = "bert"
+    pipeline_tag = "fill-mask"
     no_bits = (
         "a masked model gives each hidden token a probability that depends on what stands behind it, and these do not "
         "multiply to a probability of the text"

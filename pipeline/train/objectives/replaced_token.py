@@ -160,6 +160,7 @@ class ElectraTrainer(MeteredTrainer):
         hidden, every = num_items_in_batch, self._tokens(labels)
         if hidden is None:
             hidden, every = labels.ge(0).sum(), labels.numel()
+        assert outputs.generator is not None and outputs.discriminator is not None  # of every pass
         return outputs.generator.sum() / hidden + self.weight * outputs.discriminator.sum() / every
 
     def _tokens(self, labels: torch.Tensor) -> int:
