@@ -106,7 +106,7 @@ space: setup
 	$(GROUNDUP) space --repo "$(REPO)" --task "$(TASK)" $(COMMON)
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal --durations 30 --durations-min 5
 
 lint: setup
 	$(BIN)/ruff check

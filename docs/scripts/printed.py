@@ -61,7 +61,8 @@ def filled(text: str, printed: list[str], minutes: float) -> str:
     parts = _MARKED.split(text)
     blocks = [f"{_BEGIN}\n```text\n{_kept(said)}\n```\n{_END}" for said in printed]
     whole = "".join(part for pair in zip(parts, [*blocks, ""], strict=True) for part in pair)
-    where = f"Printed on {describe_hardware(hardware())}; all steps took {minutes:.0f} minutes."
+    took = f"{minutes:.0f} minutes" if minutes >= 1.5 else "about a minute at most"
+    where = f"Printed on {describe_hardware(hardware())}; all steps took {took}."
     return _WHERE.sub(f"<!-- printed on -->\n{where}\n<!-- /printed on -->", whole)
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import write_text
+from pipeline.artifacts import EXPLAIN, HARNESS, MANIFEST, Artifact, write_text
 from pipeline.errors import GroundupError
 from pipeline.processes import on_main
 from pipeline.report.chain import Chain
 from pipeline.report.planned import planned
 from pipeline.report.render import rendered
-from pipeline.report.sections import HarnessSection, TaskSection, section
-from pipeline.report.yardsticks import measured_outside
+from pipeline.report.sections import ExplainSection, HarnessSection, TaskSection, section
 from pipeline.stages import Run
 
 
@@ -40,18 +39,25 @@ def _page(run: Run) -> str:
         raise GroundupError(
             str(run.path), "no stage is finished, so there is nothing to report", "run make pretrain first"
         )
-    outside = measured_outside(run)
-    stages = {name: section(name, run.path) for name in [*names, *outside]}
+    aside = [name for place in (EXPLAIN, HARNESS) for name in _made_aside(run, place)]
+    stages = {name: section(name, run.path) for name in [*names, *aside]}
     return rendered(
         "page.html.j2",
         recipe=run.recipe,
         stages=stages,
         pretrain=stages.get("pretrain"),
         tasks=[stage for stage in stages.values() if isinstance(stage, TaskSection)],
+        explained=[stage for stage in stages.values() if isinstance(stage, ExplainSection)],
         outside=[stage for stage in stages.values() if isinstance(stage, HarnessSection)],
         planned=planned(run),
         chain=Chain(stages, _outdated(run, list(stages))),
     )
+
+
+def _made_aside(run: Run, place: str) -> list[str]:
+    """What was made of finished models beside the stages, by its name in the run."""
+    folders = [file.parent for file in sorted((run.path / place).rglob(MANIFEST))]
+    return [str(f.relative_to(run.path)) for f in folders if Artifact(f).manifest().get("complete")]
 
 
 def _outdated(run: Run, names: list[str]) -> list[str]:

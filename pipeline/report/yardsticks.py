@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from pipeline.artifacts import HARNESS, MANIFEST, Artifact
+from pipeline.artifacts import Artifact
 from pipeline.processes import is_main
 from pipeline.report.tables import Metrics, columns, drawn, number, print_table, words
-from pipeline.stages import Run
 
 _STANDARD_ERRORS = 1.96
 """Of a 95 % interval."""
-
-
-def measured_outside(run: Run) -> dict[str, Artifact]:
-    """What lm-eval measured, by its name in the run, ``harness/`` and the stage whose model it was."""
-    files = sorted((run.path / HARNESS).rglob(MANIFEST))
-    found = {str(file.parent.relative_to(run.path)): Artifact(file.parent) for file in files}
-    return {name: artifact for name, artifact in found.items() if artifact.manifest().get("complete")}
 
 
 def print_yardsticks(artifact: Artifact) -> None:

@@ -61,7 +61,7 @@ def count(
     Raises:
         GroundupError: when there are more tokens than memory has room for.
     """
-    once = min(len(rows), int(rows.first[-1])) if isinstance(rows, TrainingRows) else len(rows)  # type: ignore[arg-type]
+    once = min(len(rows), int(rows.first[-1])) if isinstance(rows, TrainingRows) else len(rows)
     tokens = once * len(rows[0]["input_ids"])
     _check_room(tokens)
     meter = Meter(energy=Energy(watch.country, out) if watch.energy else None)
@@ -102,7 +102,7 @@ def tables_of(symbols: Integers, entries: int, window: int) -> list[Table]:
     """
     base, index = entries + 1, np.arange(len(symbols))
     inside = index - np.maximum.accumulate(np.where(symbols == entries, index, 0))
-    node, tables = symbols, []
+    node, tables = symbols, list[Table]()
     for length in range(2, window + 2):
         starts = np.flatnonzero(
             inside[length - 1 :] >= length - 1

@@ -11,6 +11,11 @@ import pytest
 
 from pipeline.artifacts import Artifact, read_json_lines
 from pipeline.cli import main
+from pipeline.recipe_files import load_recipe
+from pipeline.report.faithfulness import faithfulness_verdicts
+from pipeline.report.page import write_report
+from pipeline.report.tables import interval, number
+from pipeline.stages import Run
 
 EVIL = 'A <script>alert(1)</script> film & "it" was \x1b[31m wonderful, é 好 ☕'
 QUICK = ("--steps", "4", "--orders", "3", "--fractions", "4")
@@ -114,6 +119,11 @@ def test_held_out_examples_become_an_artefact(
     assert rows["random"]["deletion"] == pytest.approx(mean)
     assert _explain(tiny, whole_run, *wanted) == 0
     assert made.manifest() == manifest, "what was measured is not measured again"
+    page = write_report(Run(load_recipe(str(tiny)), whole_run)).read_text()
+    area, verdicts = rows["attention-rollout"]["insertion"], faithfulness_verdicts(made.details())
+    ends = interval(made.details()["attention-rollout"], "insertion")
+    assert 'id="explained"' in page and f"{number(area)} " in page and f">{ends}<" in page
+    assert len(verdicts) == 2 and all(one in page for one in verdicts)
 
 
 @pytest.mark.parametrize(

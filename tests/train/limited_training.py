@@ -1,4 +1,4 @@
-"""A training that is let no more than so much memory from its first step on; as a program it leaves what came of it in a file of its own."""
+"""A training let no more than so much memory from its first step on; as a program it leaves its outcome in a file."""
 
 from __future__ import annotations
 

@@ -2,16 +2,27 @@
 
 from pathlib import Path
 
-from pipeline.artifacts import HARNESS, Artifact
+from pipeline.artifacts import EXPLAIN, HARNESS, Artifact
 from pipeline.report.sections.base import Section
 from pipeline.report.sections.corpus import CorpusSection
-from pipeline.report.sections.outside import HarnessSection
+from pipeline.report.sections.outside import ExplainSection, HarnessSection
 from pipeline.report.sections.pretrain import PretrainSection
 from pipeline.report.sections.task import TaskSection
 from pipeline.report.sections.tokenizer import TokenizerSection
 from pipeline.stages import method_of, task_of
 
-__all__ = ["CorpusSection", "HarnessSection", "PretrainSection", "Section", "TaskSection", "section"]
+__all__ = [
+    "CorpusSection",
+    "ExplainSection",
+    "HarnessSection",
+    "PretrainSection",
+    "Section",
+    "TaskSection",
+    "section",
+]
+
+_ASIDE = {EXPLAIN: ExplainSection, HARNESS: HarnessSection}
+"""By where it is in a run."""
 
 
 def section(name: str, run: Path) -> Section:
@@ -24,8 +35,8 @@ def section(name: str, run: Path) -> Section:
     artifact = Artifact(run / name)
     if name == "tokenizer":
         return TokenizerSection(name, artifact, run / "corpus")
-    if name.startswith(f"{HARNESS}/"):
-        return HarnessSection(name, artifact)
+    if aside := _ASIDE.get(name.partition("/")[0]):
+        return aside(name, artifact)
     kinds = {"corpus": CorpusSection, "pretrain": PretrainSection}
     kind = TaskSection if task_of(name) or method_of(name) else kinds.get(name, Section)
     return kind(name, artifact)

@@ -10,18 +10,25 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
+from pipeline.artifacts import Artifact
 from pipeline.errors import GroundupError
 from pipeline.evaluate.bits import bits_per_byte
+from pipeline.model.families import model_config
 from pipeline.model.history.ngram import discounts
 from pipeline.model.published import load_model, load_tokenizer
+from pipeline.plan.needs import trainings_of
+from pipeline.plan.problems import problems_of
 from pipeline.recipe import Recipe
 from pipeline.recipe_files import load_recipe
 from pipeline.stages import Run
 from pipeline.train.counting import symbols_of
 from pipeline.train.data.blocks import EvaluationRows, features
+from pipeline.train.pretrain import pretrain
 from tests.model.history.small import ENTRIES, counted, settings_of, small, texts, tokens
 
 START = "B"
@@ -111,8 +118,10 @@ def test_it_says_what_dictionaries_say(window: int) -> None:
     with torch.no_grad():
         said = model(torch.tensor([text])).logits[0].exp()
     for end, word in itertools.product(range(len(text)), range(0, ENTRIES, 3)):
-        history = ((START, *text[: end + 1]))[-window:]
-        assert said[end, word].item() == pytest.approx(float(other.probability(word, history)), rel=1e-5)
+        symbols: Gram = (START, *text[: end + 1])
+        assert said[end, word].item() == pytest.approx(
+            float(other.probability(word, symbols[-window:])), rel=1e-5
+        )
 
 
 def test_probabilities_sum_to_one_and_softmax_leaves_them() -> None:
@@ -126,17 +135,11 @@ def test_probabilities_sum_to_one_and_softmax_leaves_them() -> None:
 
 
 def test_before_anything_is_counted_all_is_as_likely() -> None:
-    from transformers import AutoModelForCausalLM
-
-    from pipeline.model.families import model_config
-
     model = AutoModelForCausalLM.from_config(model_config(settings_of("ngram"), ENTRIES))
     assert model(tokens()).logits.exp().flatten().tolist() == pytest.approx([1 / ENTRIES] * 2 * 12 * ENTRIES)
 
 
 def test_rows_give_their_documents_and_no_padding() -> None:
-    import numpy as np
-
     row = features([np.array([5, 6, 7]), np.array([8]), np.array([9, 4])], length=9, padding=0)
     assert symbols_of([row, row], 20).tolist() == [20, 5, 6, 7, 20, 9, 4] * 2
 
@@ -196,9 +199,6 @@ def test_the_chain_counts_the_rows_and_measures_as_it_measures_others(pretrained
 def test_a_row_is_counted_once_however_long_the_training(
     pretrained: tuple[Run, Path], tmp_path: Path
 ) -> None:
-    from pipeline.artifacts import Artifact
-    from pipeline.train.pretrain import pretrain
-
     run, _ = pretrained
     declared = run.recipe
     tokenizer = run.artifact("tokenizer").path
@@ -233,3 +233,22 @@ def test_training_it_on_is_refused(pretrained: tuple[Run, Path], tmp_path: Path)
         GroundupError, match="an n-gram model is a table of counts, which no gradient changes"
     ):
         Run(declared, tmp_path).finish("pretrain")
+
+
+def test_the_plan_reckons_with_no_training_and_says_what_would_be_refused(
+    pretrained: tuple[Run, Path],
+) -> None:
+    run, _ = pretrained
+    assert list(trainings_of(run.recipe, {})) == []
+    said = [problem for problem in problems_of(run.recipe) if "a table of counts" in problem]
+    assert len(said) == len(run.recipe.tasks)
+
+
+def test_a_published_one_is_taken_as_it_is(pretrained: tuple[Run, Path], tmp_path: Path) -> None:
+    run, published = pretrained
+    settings = replace(run.declared.pretrain, steps=0)
+    start = replace(run.declared.model, start=str(published))
+    out = Artifact(tmp_path)
+    pretrain(replace(run.declared, model=start, pretrain=settings), published, out)
+    wanted, found = (load_model(str(place), "AutoModelForCausalLM") for place in (published, tmp_path))
+    assert all(torch.equal(w, found.state_dict()[name]) for name, w in wanted.state_dict().items())
