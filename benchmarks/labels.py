@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.labels_data import COUNTS, by_counts, in_order, write_examples
+from benchmarks.labels_picture import picture
 from benchmarks.labels_tasks import Generative, Head, register
-from benchmarks.pages import ROOT
+from benchmarks.pages import ROOT, write_between
 from pipeline.artifacts import Artifact, read_json, write_json
 from pipeline.checks import check
 from pipeline.provenance import describe_hardware, hardware
@@ -35,6 +36,8 @@ from pipeline.train.finetune import FROM_SCRATCH
 from pipeline.train.judging import MODEL
 
 RESULTS = ROOT / "benchmarks" / "results" / "labels.json"
+PICTURE = ROOT / "docs" / "labels.svg"
+PAGE = ROOT / "docs" / "labels.md"
 DATA = "installed:movie-sentences"
 SIZES = (32, 128, 512, 2048)
 """Labels to learn from; after them all that there are."""
@@ -81,23 +84,25 @@ class Results:
             if known == self.facts:
                 self.rows = [Row(**row) for row in rows]
 
-    def has(self, arm: str, labels: int, seed: int) -> bool:
-        """Whether this was measured."""
-        return any((row.arm, row.labels, row.seed) == (arm, labels, seed) for row in self.rows)
+    def has(self, arm: str, labels: int, seed: int, steps: int = 0) -> bool:
+        """Whether this was measured, with as many steps."""
+        asked = arm, labels, seed, steps
+        return any((row.arm, row.labels, row.seed, row.steps) == asked for row in self.rows)
 
-    def add(self, row: Row) -> None:
-        """Write it down."""
-        self.rows.append(row)
+    def add(self, new: Row) -> None:
+        """Write it down, in the place of one with other steps."""
+        key = new.arm, new.labels, new.seed
+        self.rows = [*(row for row in self.rows if (row.arm, row.labels, row.seed) != key), new]
         write_json(self.file, {**self.facts, "rows": [asdict(row) for row in self.rows]})
-        print(row, flush=True)
+        print(new, flush=True)
 
 
 def steps_for(labels: int) -> int:
-    """Optimiser steps: 40 for 32 labels, and twice as many for four times the labels.
+    """Optimiser steps: 40 for 32 labels, twice as many for eight times the labels, and a pass over all at least.
 
-    In batches of 16 that is 20 passes over 32 labels, and a little more than one over 8,000.
+    In batches of 16 that is 20 passes over 32 labels, 3 over 512 and one over 8,000.
     """
-    return max(_STEPS, round(_STEPS * math.sqrt(labels / _FEWEST)))
+    return max(round(_STEPS * (labels / _FEWEST) ** (1 / 3)), math.ceil(labels / _BATCH))
 
 
 def settings_for(labels: int, start: Path, train: Path, held_out: Path) -> Finetune:
@@ -140,14 +145,15 @@ class Bench:
 
     def tune(self, results: Results, labels: int, seed: int) -> None:
         """Language models, through ``groundup finetune``: pre-trained, and from random weights."""
+        steps = steps_for(labels)
         for task in (Head.name, Generative.name):
             arms = {name: row for name, (of, row) in ARMS.items() if of == task}
-            if all(results.has(name, labels, seed) for name in arms):
+            if all(results.has(name, labels, seed, steps) for name in arms):
                 continue
             metrics = self._finetuned(task, labels, seed).metrics()
             for name, row in arms.items():
                 accuracy, seconds = metrics[row]["accuracy"], metrics[row]["seconds"]
-                results.add(Row(name, labels, seed, accuracy, seconds, steps_for(labels)))
+                results.add(Row(name, labels, seed, accuracy, seconds, steps))
 
     def _finetuned(self, task: str, labels: int, seed: int) -> Artifact:
         name = f"{labels}-labels-seed-{seed}"
@@ -219,6 +225,23 @@ def _cell(some: Sequence[float]) -> str:
     return f"{mean} ({min(some):.3f} to {max(some):.3f})" if len(some) > 1 else mean
 
 
+def write_page(results: Results, page: Path = PAGE) -> None:
+    """Write the table into docs/labels.md."""
+    facts, sizes = results.facts, sorted({row.labels for row in results.rows})
+    seeds = {
+        size: len({row.seed for row in results.rows if row.labels == size and row.arm in ARMS})
+        for size in sizes
+    }
+    told = ", ".join(f"{count} with {size:,}" for size, count in seeds.items())
+    steps = ", ".join(f"{steps_for(size):,}" for size in sizes)
+    intro = (
+        f"Accuracy on {facts['held_out']} held-out sentences by the number of labels, the mean of the seeds and in "
+        f"brackets the least and the greatest; on {facts['machine']}. Seeds of the language models: {told} labels. "
+        f"Their steps: {steps}, in batches of {_BATCH}."
+    )
+    write_between(page, "labels", "\n".join([intro, "", *table(results.rows), "", "![curves](labels.svg)"]))
+
+
 def main() -> None:
     """Measure, write down and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -232,6 +255,8 @@ def main() -> None:
     results = Results(RESULTS, facts_of(bench))
     measure(bench, results, SIZES, asked.seeds, asked.large_seeds)
     print("\n".join(table(results.rows)))
+    PICTURE.write_text(picture(accuracies(results.rows)), "utf-8")
+    write_page(results)
 
 
 if __name__ == "__main__":
