@@ -48,7 +48,7 @@ def picture(curves: Curves) -> str:
     SubElement(svg, "style").text = _colours()
     for number, (title, lines) in enumerate(_PANELS.items()):
         panel = SubElement(svg, "g", {"transform": f"translate({number * WIDTH:g} 0)"})
-        write(panel, inside.x.begin, 14, title, **{"font-weight": "bold"})
+        write(panel, inside.x.begin, 14, title, "start", 12, **{"font-weight": "bold"})
         draw_axes(panel, inside, "labels", "accuracy", marks)
         for place, (name, look) in enumerate(lines.items()):
             if curves.get(name):
@@ -82,7 +82,7 @@ def _draw(
 
 def _draw_key(panel: Element, place: int, name: str, look: tuple[int, str]) -> None:
     number, dashed = look
-    x, y = 56 + place % 2 * 190.0, 32 + place // 2 * _ROW
+    x, y = 56 + place % 2 * 208.0, 32 + place // 2 * _ROW
     paint = {"stroke": colour(number), "stroke-width": "2", "stroke-dasharray": dashed}
     rule(panel, x, y, x + _KEY, y, **paint)
     write(panel, x + _KEY + 6, y + 4, name)
