@@ -232,7 +232,7 @@ def write_page(results: Results, page: Path = PAGE) -> None:
         size: len({row.seed for row in results.rows if row.labels == size and row.arm in ARMS})
         for size in sizes
     }
-    told = ", ".join(f"{count} with {size:,}" for size, count in seeds.items())
+    told = ", ".join(f"{count or 'none yet'} with {size:,}" for size, count in seeds.items())
     steps = ", ".join(f"{steps_for(size):,}" for size in sizes)
     intro = (
         f"Accuracy on {facts['held_out']} held-out sentences by the number of labels, the mean of the seeds and in "

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import random
+import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,20 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from benchmarks.labels import ARMS, DATA, Bench, Results, bench_of, facts_of, measure, steps_for, table
+from benchmarks.labels import (
+    ARMS,
+    DATA,
+    Bench,
+    Results,
+    bench_of,
+    facts_of,
+    measure,
+    steps_for,
+    table,
+    write_page,
+)
 from benchmarks.labels_data import COUNTS, by_counts, in_order
+from benchmarks.labels_picture import picture
 from benchmarks.labels_tasks import Generative, Head, register
 from pipeline.artifacts import Artifact, read_json
 from pipeline.evaluate.split import is_held_out
@@ -223,3 +236,23 @@ def test_the_whole_comparison_on_a_tiny_model(
     assert file.stat().st_mtime_ns == before and again.rows == results.rows  # nothing is measured twice
     assert not Results(file, {**facts_of(bench), "weights": "others"}).rows
     assert read_json(file)["held_out"] == len(held_out)
+
+    page = tmp_path / "page.md"
+    page.write_text("# Labels\n\n<!-- labels -->\nold\n<!-- /labels -->\n")
+    write_page(again, page)
+    written = page.read_text("utf-8")
+    assert "old" not in written and all(line in written for line in table(again.rows))
+
+
+def test_the_picture_has_a_line_and_a_band_for_every_model() -> None:
+    curves = {name: {32: [0.5, 0.6], 512: [0.7]} for name in (*COUNTS, *ARMS)}
+    drawn = ElementTree.fromstring(picture(curves))
+    space = "{http://www.w3.org/2000/svg}"
+    assert (
+        len(list(drawn.iter(f"{space}polyline"))) == len(list(drawn.iter(f"{space}polygon"))) == len(curves)
+    )
+    texts = {element.text for element in drawn.iter(f"{space}text")}
+    assert {*curves, "32", "512", "labels", "accuracy"} <= texts
+    assert "head, pre-trained from 0.550 with 32 to 0.700 with 512" in drawn.attrib["aria-label"]
+    (style,) = drawn.iter(f"{space}style")
+    assert "prefers-color-scheme: dark" in (style.text or "")
