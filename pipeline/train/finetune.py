@@ -119,12 +119,12 @@ def bench_for(
     name: str, settings: Finetune, start: str, held_out: float, seed: int, out: Artifact, watch: Watch
 ) -> tuple[Bench, PreTrainedModel]:
     """The task's examples, encoded, and the model to start from, with the arguments of ``finetune``."""
-    history.refuse_counts(load_config(start).model_type, start)
     task = task_named(name, settings)
     parts = read_examples(task, held_out, seed)
     tokenizer = load_tokenizer(start)
     task.prepare_tokenizer(tokenizer)
     config = load_config(start)
+    history.refuse_counts(config.model_type, start)
     check_writes(config, task.class_for(config), start)
     check_end_of_text(tokenizer, task.class_for(config), start)
     say(f"{name}: {len(parts.train)} examples to train on, {len(parts.held_out)} held out")
