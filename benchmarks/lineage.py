@@ -6,7 +6,7 @@ groundup lineage && python -m benchmarks.lineage
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.pages import LINEAGE, ROOT, write_between
@@ -23,8 +23,13 @@ from pipeline.stages import Run
 PICTURE = ROOT / "docs" / "lineage.svg"
 
 
-def told(lineage: Lineage) -> Iterator[str]:
-    """Markdown: where it ran, the picture, the table, and what each step bought."""
+def told(lineage: Lineage, rungs: Collection[str]) -> Iterator[str]:
+    """Markdown: where it ran, the picture, the table, and what each step bought.
+
+    Args:
+        lineage: the finished rungs.
+        rungs: names of all that there are.
+    """
     manifests = [rung.run.artifact(PRETRAIN).manifest() for rung in lineage.rungs]
     machines = " and ".join(sorted({describe_hardware(made["hardware"]) for made in manifests}))
     minutes = sum(rung.pretraining.seconds + rung.finetuning.seconds for rung in lineage.rungs) / 60
@@ -33,6 +38,8 @@ def told(lineage: Lineage) -> Iterator[str]:
         f"On {machines} (torch {versions['torch']}, transformers {versions['transformers']}; seed "
         f"{manifests[0]['seed']}); all trainings and their predictions took {minutes:.0f} minutes."
     )
+    if missing := [name for name in rungs if name not in {rung.name for rung in lineage.rungs}]:
+        yield f"Not yet trained there, and so not in the table: {', '.join(missing)}."
     yield "\n![Scores of the rungs](lineage.svg)\n"
     yield from _markdown(*table(lineage), words=1)
     yield ""
@@ -55,7 +62,7 @@ def main(runs: Path) -> None:
     if not lineage.rungs:
         sys.exit(f"no rung is finished in {run.path}")
     write_text(PICTURE, standalone(picture(lineage)))
-    write_between(LINEAGE, "lineage", "\n".join(told(lineage)))
+    write_between(LINEAGE, "lineage", "\n".join(told(lineage, run.recipe.lineage)))
 
 
 if __name__ == "__main__":
