@@ -192,9 +192,14 @@ def test_what_models_data_and_people_say_stays_text(page: Visit) -> None:
 
 
 def test_an_answer_can_be_stopped_and_another_follows(page: Visit) -> None:
+    from playwright.sync_api import expect
+
     at = page.page
     _open(at, "Next token")
+    text = at.get_by_label("Text").locator("visible=true")
+    before = text.input_value()
     at.get_by_role("button", name="Continue", exact=True).click()
+    expect(text).not_to_have_value(before, timeout=60_000)
     at.get_by_role("button", name="Stop").locator("visible=true").click()
     at.get_by_role("button", name="Next tokens").click()
     at.get_by_role("button", name="Add the chosen token").wait_for()
