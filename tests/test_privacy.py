@@ -51,7 +51,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = [*NOUNS, *(place.split()[-1] for place in PLACES), *"abcdefghij"]
     texts = [" ".join(chance.choices(words, k=6)) + f" {number}" for number in range(120)]
     with (where / "reviews.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([("text", "label"), *((t, chance.choice("abcdefghijklmnop")) for t in texts)])
+        csv.writer(file).writerows(
+            [("text", "label"), *((t, chance.choice("abcdefghijklmnop")) for t in texts)]
+        )
     tokenizer = train_tokenizer(texts, Tokenizer(vocabulary=320), 320, 64)
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     torch.manual_seed(0)
