@@ -148,14 +148,13 @@ def _configured(
 
     default = _default(family)
     dropouts = {name: 0.0 for name, value in default.to_dict().items() if "drop" in name and _is_share(value)}
-    depth, read = shape.depth, shape.depth
-    if default.is_encoder_decoder:  # half of its layers are in each of its parts
-        read = max(1, depth // 2)
+    # Half in each part, as many in both: transformers makes its cache for as many layers as the part that reads has.
+    layers = max(1, shape.depth // 2) if default.is_encoder_decoder else shape.depth
     sizes: dict[str, Any] = {
         "hidden_size": shape.width,
         "embedding_size": shape.width,
-        "num_hidden_layers": read,
-        "num_decoder_layers": max(1, depth - read),
+        "num_hidden_layers": layers,
+        "num_decoder_layers": layers,
         "num_attention_heads": shape.heads,
         "num_key_value_heads": shape.kv_heads,
         "head_dim": shape.head,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+)
 
 from pipeline.errors import GroundupError
 from pipeline.model.families import check_family, model_config
@@ -68,3 +74,17 @@ def test_a_family_from_outside() -> None:
     AutoModelForCausalLM.register(MineConfig, MineForCausalLM)
     check_family(Model(family="mine"))
     assert model_config(Model(family="mine", depth=3), 64).num_hidden_layers == 3
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_an_encoder_decoder_of_any_depth_writes(depth: int) -> None:
+    config = model_config(
+        Model(family="t5", depth=depth, width=64, context=32), 64, pad_token_id=0, eos_token_id=1
+    )
+    config.decoder_start_token_id = 0
+    model = AutoModelForSeq2SeqLM.from_config(config).eval()
+    assert config.num_layers == config.num_decoder_layers == max(1, depth // 2)
+    ids = torch.tensor([[5, 6, 7]])
+    written = model.generate(input_ids=ids, max_new_tokens=4, min_new_tokens=4, use_cache=True)
+    again = model.generate(input_ids=ids, max_new_tokens=4, min_new_tokens=4, use_cache=False)
+    assert written.shape == (1, 5) and written.tolist() == again.tolist()
