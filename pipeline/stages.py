@@ -308,9 +308,7 @@ def _pretrain(run: Run, needs: tuple[str, ...]) -> Stage:
 
 def _check_pretraining(recipe: Recipe) -> None:
     check_launch("pretrain", recipe.pretrain)
-    if (
-        recipe.pretrain.objective != "causal"
-    ):  # which has nothing more to be checked, and torch is slow to import
+    if not recipe.pretrain.is_causal:  # which has nothing more to be checked, and torch is slow to import
         from pipeline.train.objectives import check_objective
 
         check_objective(recipe)
@@ -341,9 +339,19 @@ def _finetune(run: Run, task: str, settings: Finetune) -> Stage:
 
 def _check_finetuning(recipe: Recipe, task: str, settings: Finetune) -> None:
     check_launch(f"tasks.{task}", settings)
-    if not settings.model and not recipe.model.start:
+    if not settings.model:
+        check_own_model(recipe, task, settings)
+
+
+def check_own_model(recipe: Recipe, task: str, settings: Finetune) -> None:
+    """Refuse a task that the recipe's own model cannot be fine-tuned for.
+
+    Raises:
+        GroundupError: naming what it is and what could.
+    """
+    if not recipe.model.start:
         history.refuse_counts(recipe.model.family, f"task '{task}'")
-    if not settings.model and recipe.pretrain.objective != "causal":
+    if not recipe.pretrain.is_causal:
         from pipeline.tasks import task_named
         from pipeline.train.objectives import check_writing
 
@@ -372,7 +380,7 @@ def _align(run: Run, method: str, settings: Dpo | Grpo) -> Stage:
         from pipeline.train.align.problems import read_problems
 
         check_trl()
-        if not settings.model and recipe.pretrain.objective != "causal":
+        if not settings.model and not recipe.pretrain.is_causal:
             from pipeline.train.objectives import check_writing
 
             check_writing(recipe, lambda config: "AutoModelForCausalLM")

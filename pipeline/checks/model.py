@@ -61,6 +61,6 @@ def check_causal_family(recipe: Recipe) -> None:
 
     They stand above this room, and are asked before the first stage (pipeline/train/objectives/).
     """
-    model, is_causal = recipe.model, recipe.pretrain.objective == "causal"
+    model, is_causal = recipe.model, recipe.pretrain.is_causal
     if is_causal and not model.start and (model.family not in STOCK or model.kv_heads):
         check_family(model)

@@ -125,7 +125,7 @@ def measure_pretrained(run: Run) -> dict[str, float]:
 
     made = run.artifact("pretrain").manifest()["settings"]
     settings, shape = from_settings(Pretrain, made["pretrain"]), from_settings(Model, made["model"])
-    if not settings.steps or settings.objective != "causal":
+    if not settings.steps or not settings.is_causal:
         return {}
     shards = run.artifact("tokenizer").path / "shards"
     model, tokenizer = stock_model(run.artifact("pretrain"))

@@ -132,9 +132,7 @@ def drawn_anew(model: PreTrainedModel) -> frozenset[str]:
 
 def fit_embeddings(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
     """Add rows to a model's embeddings where its tokenizer has got more tokens (padding, turns) than they have."""
-    if (
-        model.config.model_type == history.COUNTED
-    ):  # it has none, and knows no more tokens than it has counted
+    if model.config.model_type == history.COUNTED:  # it has none, and knows no token that it has not counted
         return
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))

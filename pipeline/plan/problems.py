@@ -8,20 +8,19 @@ from typing import Any
 
 from pipeline.errors import GroundupError
 from pipeline.launch import check_launch, check_processes
-from pipeline.model import history
 from pipeline.model.published import check_positions, load_config
 from pipeline.plan.needs import Need
 from pipeline.plan.tables import size
 from pipeline.processes import is_main
 from pipeline.provenance import hardware
 from pipeline.recipe import Finetune, Recipe
-from pipeline.stages import Run
+from pipeline.stages import Run, check_own_model
 from pipeline.tasks import task_named
 from pipeline.train.align.dpo import read_pairs
 from pipeline.train.align.problems import read_problems
 from pipeline.train.arguments import micro_batch
 from pipeline.train.data.examples import read_examples
-from pipeline.train.objectives import check_objective, check_writing
+from pipeline.train.objectives import check_objective
 
 _BYTES_A_CHARACTER = 2.5
 """Disk of the corpus and tokenizer stages while they work: raw and clean text and signatures, then token shards."""
@@ -71,10 +70,8 @@ def _check_task(name: str, settings: Finetune, recipe: Recipe) -> None:
     check_launch(f"tasks.{name}", settings, recipe.plan.processes)
     micro_batch(settings.global_batch, settings.micro_batch, recipe.plan.processes)
     if not settings.model:
-        check_writing(recipe, task_named(name, settings).class_for)
+        check_own_model(recipe, name, settings)
     setting, context = f"--tasks.{name}.max-tokens", recipe.model.context
-    if not settings.model and not recipe.model.start:
-        history.refuse_counts(recipe.model.family, f"task '{name}'")
     if settings.model:
         check_positions(load_config(settings.model), settings.max_tokens, settings.model, setting)
     elif settings.max_tokens > context:

@@ -130,3 +130,8 @@ class Pretrain:
     """Steps between two lines of the log; 0 is every step on CPUs and every tenth on GPUs, which a line waits for."""
     prompts: tuple[str, ...] = incidental(())
     """Prompts continued at every measurement, to see the model learn."""
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether the next token is learnt, and what comes out continues text."""
+        return self.objective == "causal"

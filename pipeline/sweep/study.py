@@ -33,7 +33,7 @@ def sweep(run: Run, task: str, over: Sequence[str], trials: int, spell: Callable
         GroundupError: for what cannot be swept, before any training, and for what every trial would meet.
     """
     stage = trained_stage(run, task, "sweep")
-    judged = "" if run.recipe.pretrain.objective == "causal" else "loss"
+    judged = "" if run.recipe.pretrain.is_causal else "loss"
     if task:
         judged = task_named(task, run.recipe.tasks[task]).main_metric
     metric = main_metric(stage, [judged])

@@ -104,9 +104,8 @@ def tables_of(symbols: Integers, entries: int, window: int) -> list[Table]:
     inside = index - np.maximum.accumulate(np.where(symbols == entries, index, 0))
     node, tables = symbols, list[Table]()
     for length in range(2, window + 2):
-        starts = np.flatnonzero(
-            inside[length - 1 :] >= length - 1
-        )  # whose last symbol is of the same document
+        # Those whose last symbol is of the same document.
+        starts = np.flatnonzero(inside[length - 1 :] >= length - 1)
         last = starts + length - 1
         places, which = np.unique(node[starts] * base + symbols[last], return_inverse=True)
         # A document's first token is given and not predicted.

@@ -32,7 +32,7 @@ from torch import nn
 from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
-from .shared import WithoutCache, make_known, positions_in_documents
+from .shared import WithoutAttention, WithoutCache, make_known, positions_in_documents
 
 _NUMBERS_AT_ONCE = 2**22
 """Probabilities in float64 that are worked out together."""
@@ -72,14 +72,11 @@ def discounts(counts: torch.Tensor) -> torch.Tensor:
     )
 
 
-class NgramPreTrainedModel(PreTrainedModel):
+class NgramPreTrainedModel(WithoutAttention, PreTrainedModel):
     """What the models of the family share."""
 
     config_class = NgramConfig
     base_model_prefix = "model"
-    _supports_sdpa = True  # there is no attention: whichever implementation is asked for, nothing changes
-    _supports_flash_attn = True
-    _supports_flex_attn = True
 
     def _init_weights(self, module: nn.Module) -> None:
         """Nothing: what is not counted is nought."""

@@ -25,7 +25,7 @@ from transformers import GenerationMixin, PretrainedConfig, PreTrainedModel
 from transformers.modeling_layers import GenericForQuestionAnswering, GenericForSequenceClassification
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from .shared import WithOutputLayer, make_known, positions_in_documents
+from .shared import WithoutAttention, WithOutputLayer, make_known, positions_in_documents
 
 
 class NplmConfig(PretrainedConfig):
@@ -57,14 +57,11 @@ class NplmConfig(PretrainedConfig):
         return self.hidden_units + self.direct * self.window * self.feature_size
 
 
-class NplmPreTrainedModel(PreTrainedModel):
+class NplmPreTrainedModel(WithoutAttention, PreTrainedModel):
     """What all models of the family share: the configuration, and the numbers before training."""
 
     config_class = NplmConfig
     base_model_prefix = "model"
-    _supports_sdpa = True  # there is no attention: whichever implementation is asked for, nothing changes
-    _supports_flash_attn = True
-    _supports_flex_attn = True
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:

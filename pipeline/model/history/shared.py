@@ -50,6 +50,14 @@ def positions_in_documents(
     return index - torch.where(starts, index, 0).cummax(1).values
 
 
+class WithoutAttention:
+    """A model that takes whichever implementation of attention is asked for, as it has none that would change."""
+
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_flex_attn = True
+
+
 class WithoutCache:
     """A model that writes by reading the whole text again for each token."""
 

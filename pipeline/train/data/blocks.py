@@ -19,8 +19,34 @@ NO_TARGET = -100
 """Label of a position from which nothing is predicted."""
 
 
-class TrainingRows(Dataset):
-    """``rows`` rows of ``length`` tokens: pass after pass over the shards, each newly shuffled.
+class Passes(Dataset):
+    """Rows until the end of training: pass after pass over those of the shards, each newly shuffled by the seed.
+
+    Args:
+        counts: rows of each shard.
+        rows: rows until the end of training.
+        seed: of the order.
+    """
+
+    def __init__(self, counts: Iterable[int], rows: int, seed: int) -> None:
+        self.first, self.rows, self.seed = np.cumsum([0, *counts]), rows, seed
+        self.order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def place(self, index: int) -> tuple[int, int]:
+        """The shard of the i-th row, and which of its rows it is."""
+        turn, position = divmod(index, int(self.first[-1]))
+        if self.order[0] != turn:
+            self.order = (turn, np.random.default_rng((self.seed, turn)).permutation(int(self.first[-1])))
+        row = int(self.order[1][position])
+        shard = int(np.searchsorted(self.first, row, side="right")) - 1
+        return shard, row - int(self.first[shard])
+
+
+class TrainingRows(Passes):
+    """Rows of ``length`` tokens.
 
     Documents share rows (pipeline/train/data/packing.py) and do not see each other: position ids start at 0 with each,
     which transformers' masks and variable-length kernels go by. In a pass every token is predicted once. The
@@ -40,28 +66,14 @@ class TrainingRows(Dataset):
     """
 
     def __init__(self, directory: Path, length: int, rows: int, seed: int, padding: int, plans: Path) -> None:
-        self.shards, self.length, self.rows, self.seed = open_shards(directory), length, rows, seed
-        self.padding = padding
+        self.shards, self.length, self.padding = open_shards(directory), length, padding
         if sum(len(shard) for shard in self.shards) < length:
-            raise GroundupError(
-                str(directory),
-                f"there are fewer than {length} tokens to train on",
-                "give more text, or a smaller --model.context",
-            )
+            raise too_few(directory, length)
         self.plans = [packed(shard, length, plans) for shard in self.shards]
-        self.first = np.cumsum([0] + [len(plan) for plan in self.plans])
-        self.order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
-
-    def __len__(self) -> int:
-        return self.rows
+        super().__init__(map(len, self.plans), rows, seed)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
-        turn, position = divmod(index, int(self.first[-1]))
-        if self.order[0] != turn:
-            self.order = (turn, np.random.default_rng((self.seed, turn)).permutation(int(self.first[-1])))
-        row = int(self.order[1][position])
-        shard = int(np.searchsorted(self.first, row, side="right")) - 1
-        place = row - int(self.first[shard])
+        shard, place = self.place(index)
         return packed_row(self.shards[shard], self.plans[shard], place, self.length, self.padding)
 
 
@@ -81,12 +93,6 @@ class EvaluationRows(Dataset):
     def __init__(self, directory: Path, length: int, tokens: int, padding: int) -> None:
         self.length, self.padding = length, padding
         self.ids, ends = beginning(directory, tokens + 1)
-        if len(self.ids) < 2:
-            raise GroundupError(
-                str(directory),
-                "there is no held-out text to predict",
-                "give more text, or a larger --held-out",
-            )
         self.pieces = pieces_of(ends, length)
         self.rows = best_fit(self.pieces.lengths, length)
         self.members = np.split(np.argsort(self.rows, kind="stable"), np.cumsum(np.bincount(self.rows))[:-1])
@@ -107,6 +113,15 @@ class EvaluationRows(Dataset):
     def predicted(self) -> list[int]:
         """The tokens that the loss is taken over, in their order."""
         return self.ids[1:].tolist()
+
+
+def too_few(directory: Path, length: int) -> GroundupError:
+    """What is said of shards that hold less than a row."""
+    return GroundupError(
+        str(directory),
+        f"there are fewer than {length} tokens to train on",
+        "give more text, or a smaller --model.context",
+    )
 
 
 def packed_row(shard: Shard, plan: Rows, row: int, length: int, padding: int) -> dict[str, torch.Tensor]:
@@ -149,7 +164,11 @@ def _cut(ids: NDArray[Any], pieces: Pieces, index: int) -> NDArray[Any]:
 
 
 def beginning(directory: Path, tokens: int) -> tuple[NDArray[Any], Integers]:
-    """The first tokens of all shards, and the position after each of their documents."""
+    """The first tokens of all shards, and the position after each of their documents.
+
+    Raises:
+        GroundupError: when there is nothing to predict, which takes two of them.
+    """
     ids: list[NDArray[Any]] = []
     ends: list[Integers] = []
     held = 0
@@ -162,8 +181,8 @@ def beginning(directory: Path, tokens: int) -> tuple[NDArray[Any], Integers]:
         held += len(part)
         if held >= tokens:
             break
-    return (
-        (np.concatenate(ids), np.concatenate(ends))
-        if held
-        else (np.empty(0, np.int64), np.empty(0, np.int64))
-    )
+    if held < 2:
+        raise GroundupError(
+            str(directory), "there is no held-out text to predict", "give more text, or a larger --held-out"
+        )
+    return np.concatenate(ids), np.concatenate(ends)

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from pipeline.errors import GroundupError
 from pipeline.tokenizer.shards import open_shards
-from pipeline.train.data.blocks import beginning
+from pipeline.train.data.blocks import Passes, beginning, too_few
 from pipeline.train.data.packing import Integers
 
 _TRAINING, _HELD_OUT = 1, 2
@@ -21,8 +20,8 @@ Corrupt = Callable[[Integers, np.random.Generator], dict[str, Integers]]
 """A chunk of tokens to the features of its row, by what is drawn."""
 
 
-class Chunks:
-    """``rows`` chunks of ``size`` tokens: pass after pass over the shards, each newly shuffled by the seed.
+class Chunks(Passes):
+    """Chunks of ``size`` tokens in the order of training.
 
     Documents follow each other as in the shards, the end of text between them (RoBERTa's "full sentences"; Liu et al.,
     2019, section 4.2): a chunk begins and ends anywhere in one. What is left at a shard's end is in none.
@@ -38,26 +37,14 @@ class Chunks:
     """
 
     def __init__(self, directory: Path, size: int, rows: int, seed: int) -> None:
-        self.shards, self.size, self.rows, self.seed = open_shards(directory), size, rows, seed
-        self.first = np.cumsum([0] + [len(shard) // size for shard in self.shards])
+        self.shards, self.size = open_shards(directory), size
+        super().__init__((len(shard) // size for shard in self.shards), rows, seed)
         if not self.first[-1]:
-            raise GroundupError(
-                str(directory),
-                f"there are fewer than {size} tokens to train on",
-                "give more text, or a smaller --model.context",
-            )
-        self.order: tuple[int, Integers] = (-1, np.empty(0, np.int64))
-
-    def __len__(self) -> int:
-        return self.rows
+            raise too_few(directory, size)
 
     def __getitem__(self, index: int) -> Integers:
-        turn, position = divmod(index, int(self.first[-1]))
-        if self.order[0] != turn:
-            self.order = (turn, np.random.default_rng((self.seed, turn)).permutation(int(self.first[-1])))
-        chunk = int(self.order[1][position])
-        shard = int(np.searchsorted(self.first, chunk, side="right")) - 1
-        start = (chunk - int(self.first[shard])) * self.size
+        shard, place = self.place(index)
+        start = place * self.size
         return np.asarray(self.shards[shard][start : start + self.size], np.int64)
 
 
@@ -75,12 +62,6 @@ class FirstChunks:
 
     def __init__(self, directory: Path, size: int, tokens: int) -> None:
         self.ids, _ = beginning(directory, max(tokens, size))
-        if len(self.ids) < 2:
-            raise GroundupError(
-                str(directory),
-                "there is no held-out text to predict",
-                "give more text, or a larger --held-out",
-            )
         self.size = min(size, len(self.ids))
 
     def __len__(self) -> int:

@@ -14,7 +14,8 @@ from pipeline.model.families import model_config
 from pipeline.model.machine import Choice
 from pipeline.recipe import Model, Pretrain
 from pipeline.train.arguments import training_arguments
-from pipeline.train.objectives.replaced_token import Electra, ElectraTrainer, generator_config
+from pipeline.train.objectives.electra import Electra, generator_config
+from pipeline.train.objectives.replaced_token import ElectraTrainer
 
 WEIGHT, MASK = 50.0, 1
 
