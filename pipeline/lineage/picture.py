@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.lineage.results import Climbed, Lineage
-from pipeline.lineage.tables import ends, title, titles
+from pipeline.lineage.tables import ends, measured, titles
 from pipeline.report.charts import Dot, Drawing, Panel, bars, panels
 from pipeline.report.figures import Figure, plain, shown
 from pipeline.report.tables import number
@@ -41,7 +41,7 @@ def picture(lineage: Lineage) -> Drawing:
 
 
 def _dot(rung: Climbed, column: str, lineage: Lineage) -> Dot | str:
-    score, name = rung.scores[column], title(column, lineage.metrics[column])[:-2]
+    score, name = rung.scores[column], measured(column, lineage.metrics[column])
     who = f"{rung.name} ({rung.rung.year})"
     if score.value is None:
         return f"{who}: no {name}, as {score.why}"

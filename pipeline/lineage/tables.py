@@ -50,10 +50,14 @@ def titles(lineage: Lineage) -> dict[str, str]:
 
 
 def title(column: str, metric: MainMetric) -> str:
-    """A column's name and its metric, with an arrow to where it is better."""
-    arrow = "↓" if metric.lower_is_better else "↑"
+    """What is measured in a column, with an arrow to where it is better."""
+    return f"{measured(column, metric)} {'↓' if metric.lower_is_better else '↑'}"
+
+
+def measured(column: str, metric: MainMetric) -> str:
+    """A column's task, where it has one, and its metric."""
     task = "" if column == PRETRAIN else f"{column} "
-    return f"{task}{words(metric.name)} {arrow}"
+    return f"{task}{words(metric.name)}"
 
 
 def _row(rung: Climbed, lineage: Lineage) -> list[str]:
